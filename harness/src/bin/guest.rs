@@ -1,0 +1,4 @@
+//! PID 1 in the virtual machine.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,105 @@
+//! What the host sends into the guest.
+//!
+//! ```text
+//! host                                    guest (PID 1)
+//!                          ◀──────────    Ready
+//! Run { key, plan }        ──────────▶
+//!                          ◀──────────    Begin, Built…, Step…, Oracles, End
+//! PowerOff                 ──────────▶    reboot(2)
+//! ```
+//! One message is one line of JSON on the channel (ttyS1).
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::Operation;
+
+/// A message to the guest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// Run one scenario.
+    Run(Box<Run>),
+    /// End the machine.
+    PowerOff,
+}
+
+/// One scenario to run, with what a restored clone cannot know by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Run {
+    /// Random, new for every run; every event of the run carries it, so that no container can forge one.
+    pub key: String,
+    /// Wall clock, in nanoseconds since 1970.
+    pub clock_ns: u64,
+    /// 32 random bytes in hexadecimal for the kernel's random pool.
+    pub seed: String,
+    /// The scenario.
+    pub plan: Plan,
+}
+
+/// A scenario without its expectations: the guest observes, the host judges.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Plan {
+    /// The scenario's name: its path below the scenario folder without `.toml`.
+    pub scenario: String,
+    /// What must be there, else nothing is built.
+    pub needs: Vec<Need>,
+    /// Containers in the file's order.
+    pub containers: Vec<NamedSpec>,
+    /// Steps in the file's order.
+    pub steps: Vec<Step>,
+    /// Milliseconds before the guest gives up and kills what it started.
+    pub deadline_ms: u64,
+}
+
+/// A container and its name in the scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "said by the type")]
+pub struct NamedSpec {
+    pub name: String,
+    pub spec: runtime::spec::Spec,
+}
+
+/// A feature, looked for in the running kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    /// A module, loaded or built in: `veth`.
+    Module(String),
+    /// A file system in `/proc/filesystems`.
+    Filesystem(String),
+    /// A kind of namespace.
+    Namespace(runtime::spec::Namespace),
+    /// A file that must exist in the guest: `/proc/sys/kernel/ns_last_pid`.
+    Path(String),
+    /// A cgroup version 2 controller: `memory`.
+    Controller(String),
+    /// A kernel configuration option that is `y` or `m`: `CONFIG_VETH`. Checked on the host, in the kernel's own
+    /// configuration, before anything is sent.
+    Config(String),
+    /// A system call by name that must not give ENOSYS.
+    Syscall(String),
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Step {
+    /// Whose probe runs it.
+    pub actor: Actor,
+    /// Run in a fresh process that joined the container.
+    pub exec: bool,
+    /// What it does.
+    pub operation: Operation,
+}
+
+/// Who acts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// The guest's own namespaces.
+    Host,
+    /// A container, by name.
+    Container(String),
+}

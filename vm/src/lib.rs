@@ -1,0 +1,2 @@
+//! Kernels, initramfs and QEMU. Knows nothing of scenarios.
+#![forbid(unsafe_code)]
