@@ -1,2 +1,38 @@
 //! Kernels, initramfs and QEMU. Knows nothing of scenarios.
+//!
+//! ```text
+//! kernel::resolve ─▶ Kernel ─▶ modules::closure ─▶ initramfs::build ─┐
+//!                                       qemu::find ─▶ accel::choose ─┴▶ Machine::boot
+//! ```
+//! A [`Machine`] talks in lines: what they mean is its caller's business.
 #![forbid(unsafe_code)]
+
+pub mod accel;
+pub mod cache;
+mod error;
+pub mod initramfs;
+pub mod kernel;
+pub mod machine;
+pub mod modules;
+pub mod qemu;
+
+pub use cache::Cache;
+pub use error::{Error, Result};
+pub use initramfs::Initramfs;
+pub use kernel::Kernel;
+pub use machine::{Config, Ending, Machine};
+pub use qemu::Qemu;
+
+/// Is told what takes time, before it begins: `fetching linux-image-6.1.0-1-amd64`.
+pub trait Progress {
+    /// The next step begins.
+    fn step(&self, what: &str);
+}
+
+/// Progress that nobody watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn step(&self, _what: &str) {}
+}

@@ -1,0 +1,229 @@
+//! Packages through apt, with an apt root of our own: the machine's sources and keys are read, nothing of its state is
+//! touched, no privilege is needed. apt itself checks the signatures.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use xshell::{Shell, cmd};
+
+use crate::qemu::run;
+use crate::{Cache, Error, Progress, Result};
+
+/// This machine's architecture, as packages name it.
+pub(super) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// A private apt root: one for the machine's own sources, one for each other suite.
+pub(super) struct Apt {
+    shell: Shell,
+    folder: PathBuf,
+    options: Vec<String>,
+}
+
+/// What the index tells of a package.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Stanza {
+    pub(super) package: String,
+    pub(super) version: String,
+    pub(super) depends: String,
+    pub(super) sha256: String,
+}
+
+impl Apt {
+    /// The root for a suite (`None`: the machine's own sources), its indices fetched once.
+    pub(super) fn open(suite: Option<&str>, cache: &Cache, progress: &dyn Progress) -> Result<Self> {
+        let own = Self::at(cache.folder("apt/own")?, &[])?;
+        let Some(suite) = suite else {
+            own.update_once(progress)?;
+            return Ok(own);
+        };
+        let folder = cache.folder("apt")?.join(suite);
+        let list = folder.join("sources.list");
+        if !list.exists() {
+            own.update_once(progress)?;
+            cache.write(&list, own.sources_for(suite)?.as_bytes())?;
+        }
+        let apt = Self::at(
+            folder,
+            &[
+                format!("Dir::Etc::sourcelist={}", list.display()),
+                "Dir::Etc::sourceparts=-".to_owned(),
+                // A suite that was asked for by name and cannot be had is an error, not a warning.
+                "APT::Update::Error-Mode=any".to_owned(),
+            ],
+        )?;
+        apt.update_once(progress)?;
+        Ok(apt)
+    }
+
+    fn at(folder: PathBuf, more: &[String]) -> Result<Self> {
+        for below in ["state/lists/partial", "cache/archives/partial"] {
+            let path = folder.join(below);
+            fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
+        }
+        let mut options = vec![
+            format!("Dir::State={}", folder.join("state").display()),
+            format!("Dir::State::status={}", folder.join("state/status").display()),
+            format!("Dir::Cache={}", folder.join("cache").display()),
+            "Dir::Log=/dev/null".to_owned(),
+            "Acquire::Languages=none".to_owned(),
+            "Acquire::Retries=3".to_owned(),
+            "Acquire::IndexTargets::deb-src::Sources::DefaultEnabled=false".to_owned(),
+        ];
+        for index in
+            ["Contents-deb", "DEP-11", "DEP-11-icons-small", "DEP-11-icons", "DEP-11-icons-hidpi", "CNF"]
+        {
+            options.push(format!("Acquire::IndexTargets::deb::{index}::DefaultEnabled=false"));
+        }
+        if fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0) {
+            // root's apt fetches as the user _apt, who cannot enter root's cache.
+            options.push("APT::Sandbox::User=root".to_owned());
+        }
+        options.extend_from_slice(more);
+        let options = options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect();
+        let status = folder.join("state/status");
+        fs::write(&status, "").map_err(Error::io("write", &status))?;
+        let shell = Shell::new().map_err(|error| Error::io("use", &folder)(std::io::Error::other(error)))?;
+        shell.set_var("LC_ALL", "C");
+        shell.set_var("DEBIAN_FRONTEND", "noninteractive");
+        Ok(Self { shell, folder, options })
+    }
+
+    /// Fetches the indices.
+    pub(super) fn update(&self, progress: &dyn Progress) -> Result<()> {
+        progress.step("fetching the package index");
+        let (shell, options) = (&self.shell, &self.options);
+        run(cmd!(shell, "apt-get {options...} update"), "apt-get update")?;
+        let done = self.updated();
+        fs::write(&done, "").map_err(Error::io("write", &done))
+    }
+
+    /// What the index tells of a package, `NAME` or `NAME=VERSION`.
+    pub(super) fn show(&self, package: &str) -> Result<Stanza> {
+        let (shell, options) = (&self.shell, &self.options);
+        let text = run(
+            cmd!(shell, "apt-cache {options...} show --no-all-versions {package}"),
+            &format!("apt-cache show {package}"),
+        )?;
+        Ok(Stanza::parse(&text))
+    }
+
+    /// Fetches a package into a folder and checks it. The file's path.
+    pub(super) fn download(&self, stanza: &Stanza, into: &Path) -> Result<PathBuf> {
+        let (shell, options) = (&self.shell, &self.options);
+        let folder = into.join(&stanza.package);
+        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        let _inside = shell.push_dir(&folder);
+        let package = format!("{}={}", stanza.package, stanza.version);
+        run(cmd!(shell, "apt-get {options...} download {package}"), &format!("apt-get download {package}"))?;
+        let mut files = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
+        match files.next() {
+            Some(file) => Ok(file.map_err(Error::io("read", &folder))?.path()),
+            None => {
+                Err(Error::unusable(&folder, "nothing was fetched", "look at what apt-get download says"))
+            }
+        }
+    }
+
+    fn update_once(&self, progress: &dyn Progress) -> Result<()> {
+        if self.updated().exists() { Ok(()) } else { self.update(progress) }
+    }
+
+    fn updated(&self) -> PathBuf {
+        self.folder.join("updated")
+    }
+
+    /// A sources.list for another suite of the same mirrors. Security suites live at an address of their own.
+    fn sources_for(&self, suite: &str) -> Result<String> {
+        let (shell, options) = (&self.shell, &self.options);
+        let format = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(SIGNED_BY)";
+        let text =
+            run(cmd!(shell, "apt-get {options...} indextargets --format {format}"), "apt-get indextargets")?;
+        sources(&text, suite).ok_or_else(|| Error::UnknownKernel {
+            spec: suite.to_owned(),
+            known: "this machine's apt sources name no mirror that could have this suite".to_owned(),
+        })
+    }
+}
+
+/// The line for `suite`, made of the lines that `apt-get indextargets` prints for the machine's own suites.
+fn sources(targets: &str, suite: &str) -> Option<String> {
+    let security = suite.ends_with("-security");
+    let plain = |own: &str| !own.contains('-');
+    targets.lines().find_map(|line| {
+        let [kind, site, own, component, key] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+        let fits = kind == "Packages"
+            && component == "main"
+            && (if security { own.ends_with("-security") } else { plain(own) });
+        let key = if key.is_empty() { String::new() } else { format!("[signed-by={key}] ") };
+        fits.then(|| format!("deb {key}{site} {suite} {component}\n"))
+    })
+}
+
+impl Stanza {
+    /// The first stanza of a text.
+    fn parse(text: &str) -> Self {
+        let mut stanza = Self::default();
+        for line in text.lines().take_while(|line| !line.is_empty()) {
+            let Some((field, value)) = line.split_once(": ") else { continue };
+            let slot = match field {
+                "Package" => &mut stanza.package,
+                "Version" => &mut stanza.version,
+                "Depends" => &mut stanza.depends,
+                "SHA256" => &mut stanza.sha256,
+                _ => continue,
+            };
+            value.clone_into(slot);
+        }
+        stanza
+    }
+
+    /// The parts of a kernel that this package depends on, as `NAME` or `NAME=VERSION`.
+    pub(super) fn kernel_parts(&self) -> Vec<String> {
+        const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
+        let part = |dependency: &str| {
+            let first = dependency.split('|').next().unwrap_or_default().trim();
+            let (name, version) = first.split_once(' ').unwrap_or((first, ""));
+            if !PARTS.iter().any(|part| name.starts_with(part)) {
+                return None;
+            }
+            let exact = version.strip_prefix("(= ").and_then(|version| version.strip_suffix(')'));
+            Some(exact.map_or_else(|| name.to_owned(), |version| format!("{name}={version}")))
+        };
+        self.depends.split(',').filter_map(part).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGETS: &str = "Packages\tmirror:/debian\tbookworm\tmain\t/k.gpg\n\
+                           Packages\tmirror:/debian\tbookworm-updates\tmain\t/k.gpg\n\
+                           Packages\tmirror:/other\tnodistro\tcontrib\t\n\
+                           Packages\tmirror:/security\tbookworm-security\tmain\t\n";
+
+    #[test]
+    fn another_suite_of_the_same_mirrors() {
+        let line = |suite| sources(TARGETS, suite);
+        assert_eq!(line("sid").as_deref(), Some("deb [signed-by=/k.gpg] mirror:/debian sid main\n"));
+        assert_eq!(line("trixie-security").as_deref(), Some("deb mirror:/security trixie-security main\n"));
+        assert_eq!(sources("", "sid"), None);
+    }
+
+    #[test]
+    fn parts_of_a_kernel() {
+        let stanza = Stanza::parse(
+            "Package: linux-image-7\nVersion: 7-1\nDepends: linux-base (>= 4), linux-binary-7 (= 7-1), \
+             linux-modules-7 (= 7-1) | x, kmod\nSHA256: ab\n\nPackage: other\nVersion: 2\n",
+        );
+        assert_eq!((&*stanza.package, &*stanza.version, &*stanza.sha256), ("linux-image-7", "7-1", "ab"));
+        assert_eq!(stanza.kernel_parts(), ["linux-binary-7=7-1", "linux-modules-7=7-1"]);
+    }
+}

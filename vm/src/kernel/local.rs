@@ -1,0 +1,156 @@
+//! Kernels that are on this machine already: a boot image, a built tree, the running kernel.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::Kernel;
+use super::image::Image;
+use crate::{Cache, Error, Result};
+
+/// The kernel that this machine runs.
+pub(super) fn host(name: &str, cache: &Cache) -> Result<Kernel> {
+    let path = Path::new("/proc/sys/kernel/osrelease");
+    let release = fs::read_to_string(path).map_err(Error::io("read", path))?.trim().to_owned();
+    let modules = PathBuf::from("/lib/modules").join(&release);
+    let places = [PathBuf::from("/boot").join(format!("vmlinuz-{release}")), modules.join("vmlinuz")];
+    let Some(image) = places.iter().find(|path| path.exists()) else {
+        return Err(Error::unusable(
+            &places[0],
+            "is not there: the image of the running kernel is not on this machine",
+            "give the path of a bzImage, or use the distribution's kernel (--kernel distro)",
+        ));
+    };
+    file(name, image, None, cache)
+}
+
+/// A boot image, or the folder of a built tree.
+pub(super) fn path(name: &str, path: &Path, modules: Option<&Path>, cache: &Cache) -> Result<Kernel> {
+    let path = path.canonicalize().map_err(Error::io("find", path))?;
+    if path.is_dir() { tree(name, &path, cache) } else { file(name, &path, modules, cache) }
+}
+
+/// A boot image with the modules that belong to it.
+pub(super) fn file(name: &str, image: &Path, modules: Option<&Path>, cache: &Cache) -> Result<Kernel> {
+    let head = native(image)?;
+    let release = release_of(&head, image)?;
+    if modules.is_none()
+        && let Some(tree) = tree_around(image, &release)
+    {
+        return with_release(
+            name,
+            image,
+            &head,
+            release,
+            Some(tree.clone()),
+            Some(tree.join(".config")),
+            cache,
+        );
+    }
+    let modules = match modules {
+        Some(folder) => Some(given_modules(folder, &release)?),
+        None => modules_places(image, &release).into_iter().find(|place| place.is_dir()),
+    };
+    let config = config_places(image, modules.as_deref(), &release).into_iter().find(|place| place.is_file());
+    with_release(name, image, &head, release, modules, config, cache)
+}
+
+/// A kernel tree after `make`: modules need not be installed.
+fn tree(name: &str, tree: &Path, cache: &Cache) -> Result<Kernel> {
+    let image = tree.join(if cfg!(target_arch = "aarch64") {
+        "arch/arm64/boot/Image"
+    } else {
+        "arch/x86/boot/bzImage"
+    });
+    if !image.exists() {
+        let way_out = "build it first (make), or give the path of a bzImage";
+        return Err(Error::unusable(tree, format!("has no {}", image.display()), way_out));
+    }
+    let head = native(&image)?;
+    let path = tree.join("include/config/kernel.release");
+    let release = fs::read_to_string(&path).map_err(Error::io("read", &path))?.trim().to_owned();
+    with_release(name, &image, &head, release, Some(tree.to_path_buf()), Some(tree.join(".config")), cache)
+}
+
+fn with_release(
+    name: &str,
+    image: &Path,
+    head: &Image,
+    release: String,
+    modules: Option<PathBuf>,
+    config: Option<PathBuf>,
+    cache: &Cache,
+) -> Result<Kernel> {
+    Ok(Kernel {
+        name: name.to_owned(),
+        arch: head.arch.to_owned(),
+        version: head.banner.clone().unwrap_or_else(|| release.clone()),
+        release,
+        image: image.to_path_buf(),
+        modules,
+        config,
+        sha256: cache.sha256(image)?,
+        settings: OnceLock::new(),
+    })
+}
+
+/// The image's head; an error if it is for another architecture.
+fn native(image: &Path) -> Result<Image> {
+    let head = Image::read(image)?;
+    if head.arch != std::env::consts::ARCH {
+        let reason = format!("is a kernel for {}, and this machine is {}", head.arch, std::env::consts::ARCH);
+        return Err(Error::unusable(image, reason, "give a kernel that was built for this machine"));
+    }
+    Ok(head)
+}
+
+fn release_of(head: &Image, image: &Path) -> Result<String> {
+    let in_name = || image.file_name()?.to_str()?.strip_prefix("vmlinuz-");
+    head.release().or_else(in_name).map(str::to_owned).ok_or_else(|| {
+        Error::unusable(
+            image,
+            "does not tell its release",
+            "name it vmlinuz-RELEASE, or give the built kernel tree",
+        )
+    })
+}
+
+/// The built tree in which this image lies, if it was not rebuilt as another release since.
+fn tree_around(image: &Path, release: &str) -> Option<PathBuf> {
+    let tree = image.ancestors().nth(4)?;
+    let built = fs::read_to_string(tree.join("include/config/kernel.release")).ok()?;
+    (built.trim() == release && tree.join(".config").is_file()).then(|| tree.to_path_buf())
+}
+
+/// A folder that was given for the modules: itself, or a root or `lib/modules` above it.
+fn given_modules(folder: &Path, release: &str) -> Result<PathBuf> {
+    let folder = folder.canonicalize().map_err(Error::io("find", folder))?;
+    let below = ["lib/modules", "usr/lib/modules", ""].map(|above| folder.join(above).join(release));
+    if let Some(place) = below.into_iter().find(|place| place.is_dir()) {
+        return Ok(place);
+    }
+    // A folder of another name may still hold the right modules; `closure` looks at what they were built for.
+    if folder.join("kernel").is_dir() || folder.join("modules.order").is_file() {
+        return Ok(folder);
+    }
+    let way_out = format!("give the folder whose name is {release}, or that has it in lib/modules");
+    Err(Error::unusable(&folder, format!("has no modules of {release}"), way_out))
+}
+
+fn modules_places(image: &Path, release: &str) -> Vec<PathBuf> {
+    let mut roots: Vec<PathBuf> = image.ancestors().skip(1).take(2).map(Path::to_path_buf).collect();
+    roots.push(PathBuf::from("/"));
+    roots
+        .iter()
+        .flat_map(|root| ["lib/modules", "usr/lib/modules"].map(|folder| root.join(folder).join(release)))
+        .collect()
+}
+
+fn config_places(image: &Path, modules: Option<&Path>, release: &str) -> Vec<PathBuf> {
+    let beside = image.parent().unwrap_or(Path::new("."));
+    let named = format!("config-{release}");
+    let mut places = vec![beside.join(&named), beside.join(".config"), beside.join("config")];
+    places.extend(modules.map(|folder| folder.join("config")));
+    places.push(PathBuf::from("/boot").join(named));
+    places
+}

@@ -1,0 +1,258 @@
+//! A kernel out of distribution packages: found, fetched, unpacked into the cache, found again without the network.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use xshell::{Shell, cmd};
+
+use super::Kernel;
+use super::apt::{Apt, Stanza, architecture};
+use super::local;
+use super::spec::Package;
+use crate::cache::{Stamp, publish, sha256_of, sha256_of_file};
+use crate::qemu::run;
+use crate::{Cache, Error, Progress, Result};
+
+/// The kernel of a package: from the cache, else fetched.
+pub(super) fn resolve(
+    name: &str,
+    wanted: &Package,
+    cache: &Cache,
+    progress: &dyn Progress,
+) -> Result<Kernel> {
+    if let Some(kernel) = cached(name, wanted, cache)? {
+        return Ok(kernel);
+    }
+    let _lock = cache.lock("kernels")?;
+    if let Some(kernel) = cached(name, wanted, cache)? {
+        return Ok(kernel);
+    }
+    let apt = Apt::open(wanted.suite.as_deref(), cache, progress)?;
+    match install(name, wanted, &apt, cache, progress) {
+        Ok(kernel) => Ok(kernel),
+        Err(error @ (Error::Io { .. } | Error::NoRoom { .. })) => Err(error),
+        // The index may be older than the mirror.
+        Err(_) => {
+            apt.update(progress)?;
+            install(name, wanted, &apt, cache, progress)
+        }
+    }
+}
+
+/// The kernel of a package, after the index was fetched anew.
+pub(super) fn fetch(name: &str, wanted: &Package, cache: &Cache, progress: &dyn Progress) -> Result<Kernel> {
+    let _lock = cache.lock("kernels")?;
+    let apt = Apt::open(wanted.suite.as_deref(), cache, progress)?;
+    apt.update(progress)?;
+    install(name, wanted, &apt, cache, progress)
+}
+
+/// What an unpacked kernel is, kept beside it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Record {
+    release: String,
+    arch: String,
+    version: String,
+    /// Package → SHA-256 of its file.
+    packages: BTreeMap<String, String>,
+    /// Paths below the record's folder.
+    image: PathBuf,
+    modules: Option<PathBuf>,
+    config: Option<PathBuf>,
+    /// Of the image.
+    sha256: String,
+}
+
+/// Which unpacked kernel a name stands for, and the image's stamp when it was last found whole.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Found {
+    folder: PathBuf,
+    stamp: Stamp,
+}
+
+/// A kernel in the cache. One that is damaged is thrown away.
+fn cached(name: &str, wanted: &Package, cache: &Cache) -> Result<Option<Kernel>> {
+    let memory = memory(wanted, cache)?;
+    let Some(found) = cache.get::<Found>(&memory) else { return Ok(None) };
+    let Some(record) = cache.get::<Record>(&found.folder.join("record.json")) else { return Ok(None) };
+    let image = found.folder.join(&record.image);
+    let Ok(stamp) = Stamp::of(&image) else { return Ok(None) };
+    if stamp != found.stamp {
+        if sha256_of_file(&image)? != record.sha256 {
+            fs::remove_dir_all(&found.folder).map_err(Error::io("delete", &found.folder))?;
+            return Ok(None);
+        }
+        cache.put(&memory, &Found { folder: found.folder.clone(), stamp })?;
+    }
+    Ok(Some(record.kernel(name, &found.folder)))
+}
+
+/// The file that remembers what a package name stands for on this machine.
+fn memory(wanted: &Package, cache: &Cache) -> Result<PathBuf> {
+    let key = match &wanted.name {
+        Some(name) => format!("{name} {}", wanted.suite.as_deref().unwrap_or(&machine()?.to_string())),
+        None => format!("distro {}", machine()?),
+    };
+    Ok(cache.root().join("names").join(sha256_of(key.as_bytes()) + ".json"))
+}
+
+fn install(
+    name: &str,
+    wanted: &Package,
+    apt: &Apt,
+    cache: &Cache,
+    progress: &dyn Progress,
+) -> Result<Kernel> {
+    let package = match &wanted.name {
+        Some(package) => package.clone(),
+        None => machine()?.kernel()?,
+    };
+    let stanzas = parts(apt, &package)?;
+    let last =
+        stanzas.iter().rfind(|stanza| stanza.package.starts_with("linux-image-")).unwrap_or(&stanzas[0]);
+    let title = format!("{}_{}", last.package, last.version.replace(':', "%3a"));
+    let folder = cache.root().join("kernels").join(title);
+    let record = match cache.get::<Record>(&folder.join("record.json")) {
+        Some(record) => record,
+        None => unpack(&stanzas, last, apt, &folder, cache, progress)?,
+    };
+    let stamp = Stamp::of(&folder.join(&record.image))?;
+    cache.put(&memory(wanted, cache)?, &Found { folder: folder.clone(), stamp })?;
+    Ok(record.kernel(name, &folder))
+}
+
+/// A package and the parts of a kernel that it depends on: a meta-package has none of its own, and image and modules
+/// may be apart.
+fn parts(apt: &Apt, package: &str) -> Result<Vec<Stanza>> {
+    let mut queue = VecDeque::from([package.to_owned()]);
+    let mut stanzas: Vec<Stanza> = Vec::new();
+    while let Some(next) = queue.pop_front() {
+        let stanza = apt.show(&next)?;
+        if stanzas.contains(&stanza) {
+            continue;
+        }
+        queue.extend(stanza.kernel_parts());
+        stanzas.push(stanza);
+    }
+    Ok(stanzas)
+}
+
+fn unpack(
+    stanzas: &[Stanza],
+    title: &Stanza,
+    apt: &Apt,
+    folder: &Path,
+    cache: &Cache,
+    progress: &dyn Progress,
+) -> Result<Record> {
+    let scratch = cache.scratch()?;
+    let shell =
+        Shell::new().map_err(|error| Error::io("use", scratch.path())(std::io::Error::other(error)))?;
+    let downloads = scratch.path().join("downloads");
+    for stanza in stanzas {
+        progress.step(&format!("fetching {} {}", stanza.package, stanza.version));
+        let file = apt.download(stanza, &downloads)?;
+        let root = scratch.path();
+        run(cmd!(shell, "dpkg-deb -x {file} {root}"), "dpkg-deb -x")?;
+    }
+    for superfluous in [downloads, scratch.path().join("usr/share")] {
+        if superfluous.exists() {
+            fs::remove_dir_all(&superfluous).map_err(Error::io("delete", &superfluous))?;
+        }
+    }
+    let image = image_in(scratch.path())?;
+    let kernel = local::file("", &image, Some(scratch.path()), cache)?;
+    let below = |path: &Path| path.strip_prefix(scratch.path()).unwrap_or(path).to_path_buf();
+    let record = Record {
+        image: below(&kernel.image),
+        modules: kernel.modules.as_deref().map(below),
+        config: kernel.config.as_deref().map(below).filter(|path| path.is_relative()),
+        release: kernel.release,
+        arch: kernel.arch,
+        version: title.version.clone(),
+        packages: stanzas.iter().map(|stanza| (stanza.package.clone(), stanza.sha256.clone())).collect(),
+        sha256: kernel.sha256,
+    };
+    cache.put(&scratch.path().join("record.json"), &record)?;
+    if folder.exists() {
+        // Its record could not be read: damaged.
+        fs::remove_dir_all(folder).map_err(Error::io("delete", folder))?;
+    }
+    publish(scratch, folder)?;
+    Ok(record)
+}
+
+fn image_in(root: &Path) -> Result<PathBuf> {
+    let boot = root.join("boot");
+    let images = fs::read_dir(&boot).map_err(Error::io("read", &boot))?;
+    images
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-")))
+        .ok_or_else(|| {
+            Error::unusable(&boot, "has no vmlinuz-*", "ask for a package that has a kernel image")
+        })
+}
+
+impl Record {
+    fn kernel(self, name: &str, folder: &Path) -> Kernel {
+        Kernel {
+            name: name.to_owned(),
+            release: self.release,
+            arch: self.arch,
+            image: folder.join(self.image),
+            modules: self.modules.map(|path| folder.join(path)),
+            config: self.config.map(|path| folder.join(path)),
+            version: self.version,
+            sha256: self.sha256,
+            settings: OnceLock::new(),
+        }
+    }
+}
+
+/// The distribution that this machine runs.
+struct Distribution {
+    id: String,
+    like: String,
+    version: String,
+}
+
+fn machine() -> Result<Distribution> {
+    let path = Path::new("/etc/os-release");
+    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    Ok(Distribution { id: field("ID"), like: field("ID_LIKE"), version: field("VERSION_ID") })
+}
+
+impl Distribution {
+    /// The package of its kernel for virtual machines.
+    fn kernel(&self) -> Result<String> {
+        let is = |name: &str| self.id == name || self.like.split_whitespace().any(|like| like == name);
+        if is("ubuntu") {
+            return Ok("linux-image-virtual".to_owned());
+        }
+        if is("debian") {
+            return Ok(format!("linux-image-cloud-{}", architecture()));
+        }
+        Err(Error::UnknownKernel {
+            spec: "distro".to_owned(),
+            known: format!(
+                "this machine runs {}, whose packages are not apt's: give a path, or host",
+                self.id
+            ),
+        })
+    }
+}
+
+impl std::fmt::Display for Distribution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.id, self.version, architecture())
+    }
+}

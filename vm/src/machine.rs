@@ -1,0 +1,214 @@
+//! A running virtual machine.
+
+mod console;
+mod process;
+mod wire;
+
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use command_fds::FdMapping;
+
+use crate::accel::Accelerator;
+use crate::qemu::arguments::{CHANNEL_FD, CONSOLE_FD, arguments};
+use crate::{Error, Initramfs, Kernel, Qemu, Result};
+use console::Console;
+use wire::Wire;
+
+/// How long a guest that panicked may go on to print, and QEMU to end.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// How long a guest may leave what is sent to it unread.
+const SEND_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What to boot, and on what.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The emulator.
+    pub qemu: Qemu,
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The first files.
+    pub initramfs: Initramfs,
+    /// Who executes the guest's code.
+    pub accelerator: Accelerator,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Virtual CPUs.
+    pub cpus: u32,
+    /// More words for the kernel's command line.
+    pub append: String,
+}
+
+/// Why a machine says no more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Ending {
+    /// It said nothing until the deadline. It still runs.
+    #[error("the guest said nothing until the deadline")]
+    Deadline,
+    /// The guest's kernel panicked; the line of the console.
+    #[error("the guest's kernel panicked: {0}")]
+    Panic(String),
+    /// QEMU ended.
+    #[error("QEMU ended: {0}")]
+    Exited(ExitStatus),
+    /// QEMU closed its streams, and how it ended cannot be found out.
+    #[error("QEMU was lost: {0}")]
+    Lost(String),
+    /// The guest sent a line without end.
+    #[error("the guest sent a line of more than {} MiB", wire::LONGEST_LINE >> 20)]
+    Flood,
+}
+
+/// A virtual machine. QEMU ends when this is dropped, and when this process ends, however it ends.
+#[derive(Debug)]
+pub struct Machine {
+    child: Child,
+    channel: UnixStream,
+    wire: Receiver<Wire>,
+    /// Streams of `wire` that are not at their end: the console and the channel.
+    open: u8,
+    console: Console,
+    started: Instant,
+    first_line: Option<Duration>,
+    panic: Option<(String, Instant)>,
+    ended: Option<Ending>,
+}
+
+impl Machine {
+    /// Starts QEMU. The guest has not begun to boot when this returns.
+    pub fn boot(config: &Config) -> Result<Self> {
+        let program = &config.qemu.program;
+        let failed = || Error::io("start", program);
+        let (console, console_end) = UnixStream::pair().map_err(failed())?;
+        let (channel, channel_end) = UnixStream::pair().map_err(failed())?;
+        channel.set_write_timeout(Some(SEND_DEADLINE)).map_err(failed())?;
+        // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
+        let stderr = console_end.try_clone().map_err(failed())?;
+        let inherited = [(console_end, CONSOLE_FD), (channel_end, CHANNEL_FD)]
+            .map(|(end, child_fd)| FdMapping { parent_fd: OwnedFd::from(end), child_fd });
+        let started = Instant::now();
+        let child = process::start(program, &arguments(config), inherited.into(), OwnedFd::from(stderr))
+            .map_err(failed())?;
+        Self::attach(child, console, channel, started).map_err(failed())
+    }
+
+    fn attach(child: Child, console: UnixStream, channel: UnixStream, started: Instant) -> io::Result<Self> {
+        let (sender, wire) = mpsc::channel();
+        let log = Console::default();
+        wire::read_console(console, log.clone(), sender.clone())?;
+        wire::read_channel(channel.try_clone()?, sender)?;
+        Ok(Self {
+            child,
+            channel,
+            wire,
+            open: 2,
+            console: log,
+            started,
+            first_line: None,
+            panic: None,
+            ended: None,
+        })
+    }
+
+    /// Sends a line.
+    pub fn send(&mut self, line: &str) -> std::result::Result<(), Ending> {
+        let sent = self.channel.write_all(line.as_bytes()).and_then(|()| self.channel.write_all(b"\n"));
+        match sent {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Ending::Deadline),
+            // QEMU closed its end.
+            Err(_) => Err(self.finish()),
+        }
+    }
+
+    /// The next line from the guest, without its end. Lines that came before the machine's ending come before it here,
+    /// too; after it, the ending is told again and again.
+    pub fn receive(&mut self, deadline: Instant) -> std::result::Result<String, Ending> {
+        if let Some(ending) = &self.ended {
+            return Err(ending.clone());
+        }
+        loop {
+            let until = self.panic.as_ref().map_or(deadline, |(_, last_words)| deadline.min(*last_words));
+            match self.wire.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Wire::Line(line)) => {
+                    self.first_line.get_or_insert_with(|| self.started.elapsed());
+                    return Ok(line);
+                }
+                Ok(Wire::Panic(line)) => {
+                    self.panic.get_or_insert_with(|| (line, Instant::now() + LAST_WORDS));
+                }
+                Ok(Wire::Flood) => return Err(self.end(Ending::Flood)),
+                Ok(Wire::Closed) => {
+                    self.open -= 1;
+                    if self.open == 0 {
+                        return Err(self.finish());
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(self.finish()),
+                Err(RecvTimeoutError::Timeout) => match &self.panic {
+                    Some((line, last_words)) if *last_words <= Instant::now() => {
+                        return Err(self.end(Ending::Panic(line.clone())));
+                    }
+                    _ => return Err(Ending::Deadline),
+                },
+            }
+        }
+    }
+
+    /// What the console showed: the last 256 KiB of it.
+    pub fn console(&self) -> String {
+        self.console.text()
+    }
+
+    /// The console's last `count` lines.
+    pub fn console_tail(&self, count: usize) -> Vec<String> {
+        let text = self.console.text();
+        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines[lines.len().saturating_sub(count)..].to_vec()
+    }
+
+    /// From QEMU's start to the guest's first line. `None` before that line was received.
+    pub fn boot_time(&self) -> Option<Duration> {
+        self.first_line
+    }
+
+    /// QEMU's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends QEMU now.
+    pub fn stop(self) {
+        drop(self);
+    }
+
+    /// QEMU closed its streams: it ends, or it has.
+    fn finish(&mut self) -> Ending {
+        if let Some(ending) = &self.ended {
+            return ending.clone();
+        }
+        let panic = self.panic.take().map(|(line, _)| line).or_else(|| self.console.panic());
+        let ending = match (panic, process::wait(&mut self.child, LAST_WORDS)) {
+            (Some(line), _) => Ending::Panic(line),
+            (None, Ok(status)) => Ending::Exited(status),
+            (None, Err(error)) => Ending::Lost(error.to_string()),
+        };
+        self.end(ending)
+    }
+
+    fn end(&mut self, ending: Ending) -> Ending {
+        self.ended = Some(ending.clone());
+        ending
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Zero patience kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
+        let _ = process::wait(&mut self.child, Duration::ZERO);
+    }
+}

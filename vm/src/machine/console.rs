@@ -1,0 +1,80 @@
+//! What the guest's console showed, kept in memory.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Bytes that are kept.
+const KEPT: usize = 256 << 10;
+
+/// The console's text, shared with the thread that reads it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Console(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    bytes: Vec<u8>,
+    panic: Option<String>,
+}
+
+impl Console {
+    /// The text so far; carriage returns are left out.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.lock().bytes).replace('\r', "")
+    }
+
+    /// The line that told of a panic.
+    pub(super) fn panic(&self) -> Option<String> {
+        self.lock().panic.clone()
+    }
+
+    /// Adds a line. If it is the first that tells of a panic, it is given back.
+    pub(super) fn add(&self, line: &[u8]) -> Option<String> {
+        let mut inner = self.lock();
+        inner.bytes.extend_from_slice(line);
+        if inner.bytes.len() > 2 * KEPT {
+            let superfluous = inner.bytes.len() - KEPT;
+            inner.bytes.drain(..superfluous);
+        }
+        if inner.panic.is_some() {
+            return None;
+        }
+        inner.panic = fatal(&String::from_utf8_lossy(line));
+        inner.panic.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lines after which the guest runs no more, or was not made whole (kernel/panic.c, init/initramfs.c).
+fn fatal(line: &str) -> Option<String> {
+    let words = ["Kernel panic - not syncing", "Initramfs unpacking failed"];
+    let start = words.iter().find_map(|word| line.find(word))?;
+    Some(line[start..].trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_once() {
+        let console = Console::default();
+        assert_eq!(console.add(b"[    1.0] all is well\r\n"), None);
+        let panic = "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000000";
+        assert_eq!(console.add(format!("[    1.1] {panic}\r\n").as_bytes()).as_deref(), Some(panic));
+        assert_eq!(console.add(format!("[    1.2] {panic}\r\n").as_bytes()), None);
+        assert_eq!(console.panic().as_deref(), Some(panic));
+        assert!(console.text().starts_with("[    1.0] all is well\n[    1.1]"));
+    }
+
+    #[test]
+    fn the_end_is_kept() {
+        let console = Console::default();
+        for number in 0..100_000 {
+            console.add(format!("line {number}\n").as_bytes());
+        }
+        let text = console.text();
+        assert!(text.len() <= 2 * KEPT && text.ends_with("line 99999\n"), "{}", text.len());
+    }
+}

@@ -1,0 +1,98 @@
+//! The modules that a guest needs, in the order in which it must load them. Worked out here and not in the guest:
+//! distribution packages carry no `modules.dep`, and the guest need not know compression.
+
+mod file;
+mod folder;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Kernel, Result};
+use folder::Folder;
+
+/// Modules to load, and what became of those that were asked for and are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closure {
+    /// Dependencies come before what needs them.
+    pub load_order: Vec<Module>,
+    /// Asked for, and part of the kernel image.
+    pub built_in: Vec<String>,
+    /// Asked for, and not to be had: why.
+    pub missing: BTreeMap<String, String>,
+}
+
+/// A module file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// As `/proc/modules` shows it: `nf_tables`.
+    pub name: String,
+    /// Where it is, compressed or not.
+    pub path: PathBuf,
+}
+
+impl Module {
+    /// Its name in the guest: `nf_tables.ko`.
+    pub fn file_name(&self) -> String {
+        format!("{}.ko", self.name)
+    }
+
+    /// The ELF object, decompressed.
+    pub fn read(&self) -> Result<Vec<u8>> {
+        file::read(&self.path)
+    }
+}
+
+/// Resolves the modules of these names with all that they depend on. A module that is not there is no error: what needs
+/// it cannot run, and the caller says so.
+pub fn closure(kernel: &Kernel, names: &[&str]) -> Result<Closure> {
+    let mut closure = Closure::default();
+    let Some(path) = &kernel.modules else {
+        for name in names {
+            let reason = format!("{} has no modules folder, and {name} may be built in or not", kernel.name);
+            closure.missing.insert(normal(name), reason);
+        }
+        return Ok(closure);
+    };
+    let folder = Folder::open(path)?;
+    for name in names {
+        let name = normal(name);
+        match folder.find(&name) {
+            Some(_) => visit(&folder, &name, kernel, &mut closure.load_order)?,
+            None if folder.built_in(&name) => closure.built_in.push(name),
+            None => {
+                let reason =
+                    format!("kernel {} has no module {name}, and it is not built in", kernel.release);
+                closure.missing.insert(name, reason);
+            }
+        }
+    }
+    Ok(closure)
+}
+
+/// Appends a module after all that it needs. The graph has no cycles: `depmod` refuses them.
+fn visit(folder: &Folder, name: &str, kernel: &Kernel, order: &mut Vec<Module>) -> Result<()> {
+    if order.iter().any(|module| module.name == name) {
+        return Ok(());
+    }
+    let Some(path) = folder.find(name) else { return Ok(()) };
+    let info = file::info(path)?;
+    if let Some(built_for) = &info.release
+        && *built_for != kernel.release
+    {
+        let way_out = "give the modules of the same build, as PATH:MODULES";
+        let reason = format!("was built for {built_for}, and the kernel is {}", kernel.release);
+        return Err(Error::unusable(path, reason, way_out));
+    }
+    for dependency in &info.depends {
+        visit(folder, dependency, kernel, order)?;
+    }
+    order.push(Module { name: name.to_owned(), path: path.to_path_buf() });
+    Ok(())
+}
+
+/// `-` and `_` are the same in a module's name, and `_` is what the kernel shows.
+fn normal(name: &str) -> String {
+    name.replace('-', "_")
+}

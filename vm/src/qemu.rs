@@ -1,0 +1,134 @@
+//! QEMU itself: finding it, installing it, and its command line.
+
+pub mod arguments;
+
+use std::path::PathBuf;
+
+use xshell::{Cmd, Shell, cmd};
+
+use crate::{Error, Progress, Result};
+
+/// A QEMU that can emulate this machine's architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Qemu {
+    /// Its path.
+    pub program: PathBuf,
+    /// `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`
+    pub version: String,
+}
+
+/// Finds QEMU in `$PATH`. If there is none, the error shows the command that installs it.
+pub fn find() -> Result<Qemu> {
+    let name = format!("qemu-system-{}", std::env::consts::ARCH);
+    let program = in_path(&name).ok_or_else(|| Error::Missing { program: name, way_out: way_out() })?;
+    let shell = shell()?;
+    let text = run(cmd!(shell, "{program} --version"), "qemu --version")?;
+    let version =
+        text.lines().next().and_then(|line| line.split_once("version ")).map(|(_, version)| version);
+    match version {
+        Some(version) => Ok(Qemu { program, version: version.trim().to_owned() }),
+        None => Err(Error::unusable(&program, "does not tell its version", "install QEMU anew")),
+    }
+}
+
+/// Installs QEMU with the system's package manager, and finds it. `progress` is told the commands first.
+pub fn install(progress: &dyn Progress) -> Result<Qemu> {
+    let shell = shell()?;
+    for command in
+        install_commands().ok_or_else(|| Error::Missing { program: "QEMU".into(), way_out: way_out() })?
+    {
+        progress.step(&command.join(" "));
+        let (program, arguments) = command.split_first().expect("a command has a program");
+        let command = cmd!(shell, "{program} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive");
+        run(command, program)?;
+    }
+    find()
+}
+
+fn way_out() -> String {
+    match install_commands() {
+        Some(commands) => {
+            let lines: Vec<_> = commands.iter().map(|command| command.join(" ")).collect();
+            format!("install it with `{}`, or run again with --install", lines.join(" && "))
+        }
+        None => "install QEMU with this system's package manager".to_owned(),
+    }
+}
+
+/// Commands that install QEMU here, with `sudo` in front if need be.
+fn install_commands() -> Option<Vec<Vec<String>>> {
+    let manager = MANAGERS.iter().find(|(program, _)| in_path(program).is_some())?;
+    let root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").ok()?) == 0;
+    Some(commands(manager.0, manager.1, std::env::consts::ARCH, root))
+}
+
+/// Package managers, and the arguments of each command that they need.
+const MANAGERS: [(&str, &[&str]); 5] = [
+    ("apt-get", &["update", "install --yes --no-install-recommends qemu-system-{deb}"]),
+    ("dnf", &["install --assumeyes qemu-system-{deb}-core"]),
+    ("pacman", &["--sync --refresh --noconfirm qemu-system-{deb}"]),
+    ("zypper", &["--non-interactive install qemu-{deb}"]),
+    ("apk", &["add qemu-system-{arch}"]),
+];
+
+fn commands(manager: &str, lines: &[&str], arch: &str, root: bool) -> Vec<Vec<String>> {
+    // Debian: the package qemu-system-x86 has x86_64, qemu-system-arm has aarch64; others follow `arch`.
+    let debian = match (manager, arch) {
+        (_, "x86_64") => "x86",
+        ("apt-get", "aarch64") => "arm",
+        (_, other) => other,
+    };
+    let words = |line: &&str| {
+        let line = line.replace("{deb}", debian).replace("{arch}", arch);
+        let sudo = if root { None } else { Some("sudo") };
+        sudo.into_iter().chain([manager]).chain(line.split(' ')).map(str::to_owned).collect()
+    };
+    lines.iter().map(words).collect()
+}
+
+/// The path of a program in `$PATH`.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let executable = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(executable)
+}
+
+/// Runs a command to its end. Its standard output; an error with its own words if it fails.
+pub(crate) fn run(command: Cmd<'_>, title: &str) -> Result<String> {
+    let program = || title.to_owned();
+    let output = command
+        .quiet()
+        .ignore_status()
+        .output()
+        .map_err(|error| Error::Command { program: program(), said: error.to_string() })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    let said = if said.is_empty() { output.status.to_string() } else { said };
+    Err(Error::Command { program: program(), said })
+}
+
+fn shell() -> Result<Shell> {
+    Shell::new().map_err(|error| Error::io("use", ".")(std::io::Error::other(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(0, "x86_64", true, "apt-get install --yes --no-install-recommends qemu-system-x86")]
+    #[case(0, "aarch64", false, "sudo apt-get install --yes --no-install-recommends qemu-system-arm")]
+    #[case(1, "x86_64", true, "dnf install --assumeyes qemu-system-x86-core")]
+    #[case(2, "aarch64", true, "pacman --sync --refresh --noconfirm qemu-system-aarch64")]
+    #[case(3, "x86_64", true, "zypper --non-interactive install qemu-x86")]
+    #[case(4, "x86_64", false, "sudo apk add qemu-system-x86_64")]
+    fn install_command(#[case] index: usize, #[case] arch: &str, #[case] root: bool, #[case] expected: &str) {
+        let (manager, lines) = MANAGERS[index];
+        let commands = commands(manager, lines, arch, root);
+        assert_eq!(commands.last().unwrap().join(" "), expected);
+    }
+}

@@ -1,0 +1,84 @@
+//! A tiny guest, and machines that boot it on the distribution's kernel.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use vm::accel::Accelerator;
+use vm::modules::{Closure, closure};
+use vm::{Cache, Config, Ending, Kernel, Machine, Progress, initramfs, kernel, qemu};
+
+/// Nothing in these tests takes longer on a working machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tells what takes time, in the test's output.
+pub(crate) struct Loud;
+
+impl Progress for Loud {
+    fn step(&self, what: &str) {
+        eprintln!("{what}");
+    }
+}
+
+pub(crate) fn cache() -> Cache {
+    Cache::open().expect("the cache")
+}
+
+pub(crate) fn distro() -> Kernel {
+    kernel::resolve("distro", &cache(), &Loud).expect("the distribution's kernel")
+}
+
+/// The init, compiled once per test program.
+pub(crate) fn init() -> &'static Path {
+    static INIT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/init.rs");
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("init-{}", std::process::id()));
+        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let status = Command::new("rustc")
+            .args(["--edition=2024", "-Copt-level=s", "-Cstrip=symbols", "-Cpanic=abort"])
+            .args(["-Ctarget-feature=+crt-static", "--target", &target, "-o"])
+            .args([&program, &source])
+            .status()
+            .expect("rustc");
+        assert!(status.success(), "rustc: {status}");
+        program
+    });
+    &INIT
+}
+
+pub(crate) fn config() -> Config {
+    config_with(distro(), &["veth", "overlay"])
+}
+
+pub(crate) fn config_with(kernel: Kernel, modules: &[&str]) -> Config {
+    let closure: Closure = closure(&kernel, modules).expect("modules");
+    Config {
+        qemu: qemu::find().expect("QEMU"),
+        initramfs: initramfs::build(&cache(), init(), &closure, &[]).expect("initramfs"),
+        kernel,
+        accelerator: Accelerator::Tcg,
+        memory_mib: 256,
+        cpus: 1,
+        append: String::new(),
+    }
+}
+
+/// A machine whose guest said READY.
+pub(crate) fn ready(config: &Config) -> Machine {
+    let mut machine = Machine::boot(config).expect("QEMU starts");
+    let line = machine.receive(Instant::now() + PATIENCE);
+    assert!(line.as_ref().is_ok_and(|line| line.starts_with("READY")), "{line:?}\n{}", machine.console());
+    machine
+}
+
+/// Asks, and waits for the answer. The guest's terminal echoes: what is not an answer is passed over.
+pub(crate) fn ask(machine: &mut Machine, line: &str, patience: Duration) -> Result<String, Ending> {
+    machine.send(line)?;
+    loop {
+        let answer = machine.receive(Instant::now() + patience)?;
+        if answer.starts_with("GOT") {
+            return Ok(answer);
+        }
+    }
+}

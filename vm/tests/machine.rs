@@ -1,0 +1,107 @@
+//! Machines on the distribution's own kernel: they boot, talk, and end in every way there is.
+
+mod guest;
+
+use std::time::{Duration, Instant};
+
+use guest::{PATIENCE, ask, config, ready};
+use vm::{Ending, Machine};
+
+#[test]
+fn boots_and_talks() {
+    let mut machine = Machine::boot(&config()).unwrap();
+    assert_eq!(machine.boot_time(), None);
+    let first = machine.receive(Instant::now() + PATIENCE).unwrap();
+    assert_eq!(first, "READY veth.ko overlay.ko");
+    assert!(machine.boot_time().unwrap() > Duration::from_millis(10));
+    assert_eq!(ask(&mut machine, "hello", PATIENCE).unwrap(), "GOT hello");
+    ask(&mut machine, "console", PATIENCE).unwrap();
+    assert_eq!(machine.console_tail(1), ["hello"]);
+    let pid = machine.pid();
+    machine.stop();
+    assert!(!running(pid));
+}
+
+#[test]
+fn a_panic_comes_after_the_last_words() {
+    let mut machine = ready(&config());
+    machine.send("panic").unwrap();
+    let started = Instant::now();
+    let mut lines = Vec::new();
+    let ending = loop {
+        match machine.receive(started + PATIENCE) {
+            Ok(line) => lines.push(line),
+            Err(ending) => break ending,
+        }
+    };
+    assert!(lines.contains(&"last words".to_owned()), "{lines:?}");
+    assert!(matches!(&ending, Ending::Panic(line) if line.contains("Attempted to kill init")), "{ending:?}");
+    assert!(started.elapsed() < PATIENCE / 2, "a panic ends the wait");
+    assert_eq!(machine.receive(Instant::now()), Err(ending.clone()));
+    assert_eq!(machine.send("more").unwrap_err(), ending);
+    assert!(machine.console().contains("Call Trace"), "{}", machine.console());
+}
+
+#[rstest::rstest]
+#[case("hang")]
+#[case("sleep")]
+fn a_guest_that_says_nothing_meets_its_deadline(#[case] how: &str) {
+    let mut machine = ready(&config());
+    let asked = Instant::now();
+    assert_eq!(ask(&mut machine, how, Duration::from_millis(500)), Err(Ending::Deadline));
+    assert!(asked.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_qemu_that_was_killed_is_told_apart() {
+    let mut machine = ready(&config());
+    kill(machine.pid());
+    let ending = machine.receive(Instant::now() + PATIENCE).unwrap_err();
+    assert!(matches!(&ending, Ending::Exited(_)), "{ending:?}");
+    assert_eq!(ending.to_string(), "QEMU ended: signal: 9 (SIGKILL)");
+}
+
+#[test]
+fn a_qemu_that_refuses_says_why() {
+    let mut config = config();
+    config.memory_mib = u32::MAX;
+    let mut machine = Machine::boot(&config).unwrap();
+    let ending = machine.receive(Instant::now() + PATIENCE).unwrap_err();
+    assert!(matches!(&ending, Ending::Exited(_)), "{ending:?}");
+    assert!(!machine.console_tail(1).is_empty(), "QEMU's own words");
+}
+
+#[test]
+fn no_line_of_a_flood_is_lost() {
+    let mut machine = ready(&config());
+    machine.send("flood").unwrap();
+    let mut expected = 0;
+    while expected < 20_000 {
+        let line = machine.receive(Instant::now() + PATIENCE).unwrap();
+        if line.starts_with(' ') {
+            assert_eq!(line.trim(), expected.to_string());
+            expected += 1;
+        }
+    }
+}
+
+#[test]
+fn a_truncated_initramfs_is_told_apart() {
+    let mut config = config();
+    let whole = std::fs::read(&config.initramfs.path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    config.initramfs.path = folder.path().join("cut.cpio");
+    std::fs::write(&config.initramfs.path, &whole[..whole.len() / 2]).unwrap();
+    let mut machine = Machine::boot(&config).unwrap();
+    let ending = machine.receive(Instant::now() + PATIENCE).unwrap_err();
+    assert!(matches!(ending, Ending::Panic(_)), "{ending:?}");
+}
+
+fn running(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+fn kill(pid: u32) {
+    let status = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill");
+    assert!(status.success());
+}
