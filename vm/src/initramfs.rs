@@ -84,17 +84,26 @@ pub fn build(cache: &Cache, init: &Path, closure: &Closure, extra: &[Entry]) -> 
     entries.extend_from_slice(extra);
 
     let sha256 = sha256_of_entries(&entries);
-    let path = cache.folder("initramfs")?.join(format!("{sha256}.cpio"));
-    let record = path.with_extension("json");
-    if let Some(record) = cache.get::<Record>(&record)
-        && record.is_whole(&path)
-    {
-        return Ok(Initramfs { path, sha256 });
+    if let Some(known) = find(cache, &sha256) {
+        return Ok(known);
     }
+    let path = place(cache, &sha256);
     let bytes = archive(&entries).map_err(Error::io("write", &path))?;
     cache.write(&path, &bytes)?;
-    cache.put(&record, &Record { stamp: Stamp::of(&path)?, sha256: sha256_of(&bytes) })?;
+    let record = Record { stamp: Stamp::of(&path)?, sha256: sha256_of(&bytes) };
+    cache.put(&path.with_extension("json"), &record)?;
     Ok(Initramfs { path, sha256 })
+}
+
+/// The archive of this content, if it is in the cache and whole.
+pub(crate) fn find(cache: &Cache, sha256: &str) -> Option<Initramfs> {
+    let path = place(cache, sha256);
+    let record = cache.get::<Record>(&path.with_extension("json"))?;
+    record.is_whole(&path).then(|| Initramfs { path, sha256: sha256.to_owned() })
+}
+
+fn place(cache: &Cache, sha256: &str) -> PathBuf {
+    cache.root().join("initramfs").join(format!("{sha256}.cpio"))
 }
 
 /// What an archive was when it was written.
@@ -169,7 +178,7 @@ fn pack(entry: &Entry, number: u32, bytes: &mut Vec<u8>) -> io::Result<()> {
     Ok(())
 }
 
-fn sha256_of_entries(entries: &[Entry]) -> String {
+pub(crate) fn sha256_of_entries(entries: &[Entry]) -> String {
     let mut hash = Sha256::new();
     for Entry { path, kind, mode } in entries {
         let (word, content): (String, &[u8]) = match kind {

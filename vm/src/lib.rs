@@ -1,8 +1,8 @@
 //! Kernels, initramfs and QEMU. Knows nothing of scenarios.
 //!
 //! ```text
-//! kernel::resolve ─▶ Kernel ─▶ modules::closure ─▶ initramfs::build ─┐
-//!                                       qemu::find ─▶ accel::choose ─┴▶ Machine::boot
+//! kernel::resolve ─▶ Kernel ─▶ prepare (modules::closure, initramfs::build) ─┐
+//!                                               qemu::find ─▶ accel::choose ─┴▶ Machine::boot
 //! ```
 //! A [`Machine`] talks in lines: what they mean is its caller's business.
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ pub mod initramfs;
 pub mod kernel;
 pub mod machine;
 pub mod modules;
+mod prepare;
 pub mod qemu;
 
 pub use cache::Cache;
@@ -21,6 +22,7 @@ pub use error::{Error, Result};
 pub use initramfs::Initramfs;
 pub use kernel::Kernel;
 pub use machine::{Config, Ending, Machine};
+pub use prepare::{Prepared, prepare};
 pub use qemu::Qemu;
 
 /// Is told what takes time, before it begins: `fetching linux-image-6.1.0-1-amd64`.

@@ -2,11 +2,13 @@
 
 pub mod arguments;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use xshell::{Cmd, Shell, cmd};
 
-use crate::{Error, Progress, Result};
+use crate::cache::{Stamp, sha256_of};
+use crate::{Cache, Error, Progress, Result};
 
 /// A QEMU that can emulate this machine's architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,22 +19,52 @@ pub struct Qemu {
     pub version: String,
 }
 
-/// Finds QEMU in `$PATH`. If there is none, the error shows the command that installs it.
-pub fn find() -> Result<Qemu> {
+/// Finds QEMU in `$PATH`. If there is none, the error shows the command that installs it. Its version is asked for once,
+/// and remembered until the program changes.
+pub fn find(cache: &Cache) -> Result<Qemu> {
     let name = format!("qemu-system-{}", std::env::consts::ARCH);
-    let program = in_path(&name).ok_or_else(|| Error::Missing { program: name, way_out: way_out() })?;
+    let missing = |program: &str| Error::Missing { program: program.to_owned(), way_out: way_out() };
+    let program = in_path(&name).ok_or_else(|| missing(&name))?;
+    if in_path("setpriv").is_none() {
+        let way_out =
+            "install util-linux with this system's package manager: it lets no QEMU outlive this program";
+        return Err(Error::Missing { program: "setpriv".to_owned(), way_out: way_out.to_owned() });
+    }
+    let memory = cache.folder("qemu")?.join(sha256_of(program.as_os_str().as_encoded_bytes()) + ".json");
+    let stamp = Stamp::of(&program)?;
+    if let Some(Known { stamp: then, version }) = cache.get(&memory)
+        && then == stamp
+    {
+        return Ok(Qemu { program, version });
+    }
+    let version = version_of(&program)?;
+    cache.put(&memory, &Known { stamp, version: version.clone() })?;
+    Ok(Qemu { program, version })
+}
+
+#[derive(Serialize, Deserialize)]
+struct Known {
+    stamp: Stamp,
+    version: String,
+}
+
+/// `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)` → what follows `version`.
+fn version_of(program: &Path) -> Result<String> {
     let shell = shell()?;
     let text = run(cmd!(shell, "{program} --version"), "qemu --version")?;
-    let version =
-        text.lines().next().and_then(|line| line.split_once("version ")).map(|(_, version)| version);
-    match version {
-        Some(version) => Ok(Qemu { program, version: version.trim().to_owned() }),
-        None => Err(Error::unusable(&program, "does not tell its version", "install QEMU anew")),
-    }
+    let version = text.lines().next().and_then(|line| line.split_once("version "));
+    let (_, version) = version.ok_or_else(|| {
+        Error::unusable(
+            program,
+            "does not tell its version",
+            "install QEMU anew with the system's package manager",
+        )
+    })?;
+    Ok(version.trim().to_owned())
 }
 
 /// Installs QEMU with the system's package manager, and finds it. `progress` is told the commands first.
-pub fn install(progress: &dyn Progress) -> Result<Qemu> {
+pub fn install(cache: &Cache, progress: &dyn Progress) -> Result<Qemu> {
     let shell = shell()?;
     for command in
         install_commands().ok_or_else(|| Error::Missing { program: "QEMU".into(), way_out: way_out() })?
@@ -42,7 +74,7 @@ pub fn install(progress: &dyn Progress) -> Result<Qemu> {
         let command = cmd!(shell, "{program} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive");
         run(command, program)?;
     }
-    find()
+    find(cache)
 }
 
 fn way_out() -> String {

@@ -45,7 +45,7 @@ impl Apt {
         };
         let folder = cache.folder("apt")?.join(suite);
         let list = folder.join("sources.list");
-        if !list.exists() {
+        if !folder.join("updated").exists() {
             own.update_once(progress)?;
             cache.write(&list, own.sources_for(suite)?.as_bytes())?;
         }
@@ -71,6 +71,9 @@ impl Apt {
             format!("Dir::State={}", folder.join("state").display()),
             format!("Dir::State::status={}", folder.join("state/status").display()),
             format!("Dir::Cache={}", folder.join("cache").display()),
+            // Container images switch these off, which makes every call read the whole index.
+            "Dir::Cache::pkgcache=pkgcache.bin".to_owned(),
+            "Dir::Cache::srcpkgcache=srcpkgcache.bin".to_owned(),
             "Dir::Log=/dev/null".to_owned(),
             "Acquire::Languages=none".to_owned(),
             "Acquire::Retries=3".to_owned(),
@@ -114,21 +117,17 @@ impl Apt {
         Ok(Stanza::parse(&text))
     }
 
-    /// Fetches a package into a folder and checks it. The file's path.
-    pub(super) fn download(&self, stanza: &Stanza, into: &Path) -> Result<PathBuf> {
+    /// Fetches packages into a folder, and checks them. The files' paths.
+    pub(super) fn download(&self, stanzas: &[Stanza], folder: &Path) -> Result<Vec<PathBuf>> {
         let (shell, options) = (&self.shell, &self.options);
-        let folder = into.join(&stanza.package);
-        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-        let _inside = shell.push_dir(&folder);
-        let package = format!("{}={}", stanza.package, stanza.version);
-        run(cmd!(shell, "apt-get {options...} download {package}"), &format!("apt-get download {package}"))?;
-        let mut files = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
-        match files.next() {
-            Some(file) => Ok(file.map_err(Error::io("read", &folder))?.path()),
-            None => {
-                Err(Error::unusable(&folder, "nothing was fetched", "look at what apt-get download says"))
-            }
-        }
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        let _inside = shell.push_dir(folder);
+        let packages: Vec<_> =
+            stanzas.iter().map(|Stanza { package, version, .. }| format!("{package}={version}")).collect();
+        let title = format!("apt-get download {}", packages.join(" "));
+        run(cmd!(shell, "apt-get {options...} download {packages...}"), &title)?;
+        let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
+        entries.map(|entry| Ok(entry.map_err(Error::io("read", folder))?.path())).collect()
     }
 
     fn update_once(&self, progress: &dyn Progress) -> Result<()> {
@@ -139,30 +138,50 @@ impl Apt {
         self.folder.join("updated")
     }
 
-    /// A sources.list for another suite of the same mirrors. Security suites live at an address of their own.
+    /// A sources.list for another suite of the machine's own mirrors.
     fn sources_for(&self, suite: &str) -> Result<String> {
         let (shell, options) = (&self.shell, &self.options);
-        let format = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(SIGNED_BY)";
+        let format = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(SOURCESENTRY)";
         let text =
             run(cmd!(shell, "apt-get {options...} indextargets --format {format}"), "apt-get indextargets")?;
-        sources(&text, suite).ok_or_else(|| Error::UnknownKernel {
+        let mirror = mirror_of(&text, suite).ok_or_else(|| Error::UnknownKernel {
             spec: suite.to_owned(),
             known: "this machine's apt sources name no mirror that could have this suite".to_owned(),
-        })
+        })?;
+        // "/etc/apt/sources.list:3"
+        let file = mirror.entry.rsplit_once(':').map_or(mirror.entry, |(file, _)| file);
+        let list = fs::read_to_string(file).map_err(Error::io("read", file))?;
+        let key = key_in(&list).map(|key| format!("[signed-by={key}] ")).unwrap_or_default();
+        Ok(format!("deb {key}{} {suite} {}\n", mirror.site, mirror.component))
     }
 }
 
-/// The line for `suite`, made of the lines that `apt-get indextargets` prints for the machine's own suites.
-fn sources(targets: &str, suite: &str) -> Option<String> {
+/// A mirror among the machine's own sources.
+#[derive(Debug, PartialEq, Eq)]
+struct Mirror<'a> {
+    site: &'a str,
+    component: &'a str,
+    /// The file and line, or file and stanza, that names it.
+    entry: &'a str,
+}
+
+/// The mirror that has `suite`, among those that `apt-get indextargets` prints. Security suites live at an address of
+/// their own.
+fn mirror_of<'a>(targets: &'a str, suite: &str) -> Option<Mirror<'a>> {
     let security = suite.ends_with("-security");
-    let plain = |own: &str| !own.contains('-');
     targets.lines().find_map(|line| {
-        let [kind, site, own, component, key] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
-        let fits = kind == "Packages"
-            && component == "main"
-            && (if security { own.ends_with("-security") } else { plain(own) });
-        let key = if key.is_empty() { String::new() } else { format!("[signed-by={key}] ") };
-        fits.then(|| format!("deb {key}{site} {suite} {component}\n"))
+        let [kind, site, own, component, entry] = line.split('\t').collect::<Vec<_>>().try_into().ok()?;
+        let alike = if security { own.ends_with("-security") } else { !own.contains('-') };
+        (kind == "Packages" && component == "main" && alike).then_some(Mirror { site, component, entry })
+    })
+}
+
+/// The keyring that a sources file names: `Signed-By: PATH`, or `[signed-by=PATH]`. Without one, apt has its own.
+fn key_in(list: &str) -> Option<&str> {
+    list.lines().filter(|line| !line.trim_start().starts_with('#')).find_map(|line| {
+        let (_, key) = line.split_once("Signed-By:").or_else(|| line.split_once("signed-by="))?;
+        let key = key.trim_start().split([' ', ']', ',']).next()?;
+        key.starts_with('/').then_some(key)
     })
 }
 
@@ -186,7 +205,8 @@ impl Stanza {
 
     /// The parts of a kernel that this package depends on, as `NAME` or `NAME=VERSION`.
     pub(super) fn kernel_parts(&self) -> Vec<String> {
-        const PARTS: [&str; 3] = ["linux-image-", "linux-binary-", "linux-modules-"];
+        // linux-base-VERSION has the configuration, where image and modules are packages of their own.
+        const PARTS: [&str; 4] = ["linux-image-", "linux-binary-", "linux-modules-", "linux-base-"];
         let part = |dependency: &str| {
             let first = dependency.split('|').next().unwrap_or_default().trim();
             let (name, version) = first.split_once(' ').unwrap_or((first, ""));
@@ -204,26 +224,37 @@ impl Stanza {
 mod tests {
     use super::*;
 
-    const TARGETS: &str = "Packages\tmirror:/debian\tbookworm\tmain\t/k.gpg\n\
-                           Packages\tmirror:/debian\tbookworm-updates\tmain\t/k.gpg\n\
-                           Packages\tmirror:/other\tnodistro\tcontrib\t\n\
-                           Packages\tmirror:/security\tbookworm-security\tmain\t\n";
+    const TARGETS: &str = "Translations\tmirror:/debian\tbookworm\tmain\ta:1\n\
+                           Packages\tmirror:/debian\tbookworm-updates\tmain\ta:1\n\
+                           Packages\tmirror:/other\tnodistro\tcontrib\tc:1\n\
+                           Packages\tmirror:/debian\tbookworm\tmain\ta:1\n\
+                           Packages\tmirror:/security\tbookworm-security\tmain\tb:2\n";
 
     #[test]
     fn another_suite_of_the_same_mirrors() {
-        let line = |suite| sources(TARGETS, suite);
-        assert_eq!(line("sid").as_deref(), Some("deb [signed-by=/k.gpg] mirror:/debian sid main\n"));
-        assert_eq!(line("trixie-security").as_deref(), Some("deb mirror:/security trixie-security main\n"));
-        assert_eq!(sources("", "sid"), None);
+        let site = |suite| mirror_of(TARGETS, suite).map(|mirror| (mirror.site, mirror.entry));
+        assert_eq!(site("sid"), Some(("mirror:/debian", "a:1")));
+        assert_eq!(site("trixie-security"), Some(("mirror:/security", "b:2")));
+        assert_eq!(mirror_of("", "sid"), None);
+    }
+
+    #[rstest::rstest]
+    #[case("Types: deb\n# Signed-By: /x\nSigned-By: /k.gpg\n", Some("/k.gpg"))]
+    #[case("deb [arch=amd64 signed-by=/k.gpg] mirror:/ sid main\n", Some("/k.gpg"))]
+    #[case("deb [signed-by=/k.gpg,/l.gpg arch=amd64] mirror:/ sid main\n", Some("/k.gpg"))]
+    #[case("deb mirror:/ sid main\n", None)]
+    #[case("Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n", None)]
+    fn keyrings(#[case] list: &str, #[case] key: Option<&str>) {
+        assert_eq!(key_in(list), key);
     }
 
     #[test]
     fn parts_of_a_kernel() {
         let stanza = Stanza::parse(
-            "Package: linux-image-7\nVersion: 7-1\nDepends: linux-base (>= 4), linux-binary-7 (= 7-1), \
+            "Package: linux-image-7\nVersion: 7-1\nDepends: linux-base (>= 4), linux-base-7, linux-binary-7 (= 7-1), \
              linux-modules-7 (= 7-1) | x, kmod\nSHA256: ab\n\nPackage: other\nVersion: 2\n",
         );
         assert_eq!((&*stanza.package, &*stanza.version, &*stanza.sha256), ("linux-image-7", "7-1", "ab"));
-        assert_eq!(stanza.kernel_parts(), ["linux-binary-7=7-1", "linux-modules-7=7-1"]);
+        assert_eq!(stanza.kernel_parts(), ["linux-base-7", "linux-binary-7=7-1", "linux-modules-7=7-1"]);
     }
 }

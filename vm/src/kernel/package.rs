@@ -12,7 +12,7 @@ use super::Kernel;
 use super::apt::{Apt, Stanza, architecture};
 use super::local;
 use super::spec::Package;
-use crate::cache::{Stamp, publish, sha256_of, sha256_of_file};
+use crate::cache::{Stamp, sha256_of, sha256_of_file};
 use crate::qemu::run;
 use crate::{Cache, Error, Progress, Result};
 
@@ -71,6 +71,7 @@ struct Record {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Found {
+    /// Below the cache's folder.
     folder: PathBuf,
     stamp: Stamp,
 }
@@ -79,17 +80,18 @@ struct Found {
 fn cached(name: &str, wanted: &Package, cache: &Cache) -> Result<Option<Kernel>> {
     let memory = memory(wanted, cache)?;
     let Some(found) = cache.get::<Found>(&memory) else { return Ok(None) };
-    let Some(record) = cache.get::<Record>(&found.folder.join("record.json")) else { return Ok(None) };
-    let image = found.folder.join(&record.image);
+    let folder = cache.root().join(&found.folder);
+    let Some(record) = cache.get::<Record>(&folder.join("record.json")) else { return Ok(None) };
+    let image = folder.join(&record.image);
     let Ok(stamp) = Stamp::of(&image) else { return Ok(None) };
     if stamp != found.stamp {
         if sha256_of_file(&image)? != record.sha256 {
-            fs::remove_dir_all(&found.folder).map_err(Error::io("delete", &found.folder))?;
+            fs::remove_dir_all(&folder).map_err(Error::io("delete", &folder))?;
             return Ok(None);
         }
-        cache.put(&memory, &Found { folder: found.folder.clone(), stamp })?;
+        cache.put(&memory, &Found { folder: found.folder, stamp })?;
     }
-    Ok(Some(record.kernel(name, &found.folder)))
+    Ok(Some(record.kernel(name, &folder)))
 }
 
 /// The file that remembers what a package name stands for on this machine.
@@ -116,13 +118,14 @@ fn install(
     let last =
         stanzas.iter().rfind(|stanza| stanza.package.starts_with("linux-image-")).unwrap_or(&stanzas[0]);
     let title = format!("{}_{}", last.package, last.version.replace(':', "%3a"));
-    let folder = cache.root().join("kernels").join(title);
+    let below = Path::new("kernels").join(title);
+    let folder = cache.root().join(&below);
     let record = match cache.get::<Record>(&folder.join("record.json")) {
         Some(record) => record,
         None => unpack(&stanzas, last, apt, &folder, cache, progress)?,
     };
     let stamp = Stamp::of(&folder.join(&record.image))?;
-    cache.put(&memory(wanted, cache)?, &Found { folder: folder.clone(), stamp })?;
+    cache.put(&memory(wanted, cache)?, &Found { folder: below, stamp })?;
     Ok(record.kernel(name, &folder))
 }
 
@@ -154,9 +157,10 @@ fn unpack(
     let shell =
         Shell::new().map_err(|error| Error::io("use", scratch.path())(std::io::Error::other(error)))?;
     let downloads = scratch.path().join("downloads");
-    for stanza in stanzas {
-        progress.step(&format!("fetching {} {}", stanza.package, stanza.version));
-        let file = apt.download(stanza, &downloads)?;
+    progress.step(&format!("fetching {} {}", title.package, title.version));
+    let files = apt.download(stanzas, &downloads)?;
+    progress.step(&format!("unpacking {}", title.package));
+    for file in files {
         let root = scratch.path();
         run(cmd!(shell, "dpkg-deb -x {file} {root}"), "dpkg-deb -x")?;
     }
@@ -179,22 +183,27 @@ fn unpack(
         sha256: kernel.sha256,
     };
     cache.put(&scratch.path().join("record.json"), &record)?;
-    if folder.exists() {
-        // Its record could not be read: damaged.
-        fs::remove_dir_all(folder).map_err(Error::io("delete", folder))?;
-    }
-    publish(scratch, folder)?;
+    scratch.publish(folder)?;
     Ok(record)
 }
 
+/// `boot/vmlinuz-RELEASE`, or `usr/lib/modules/RELEASE/vmlinuz` where modules and image are packages of their own.
 fn image_in(root: &Path) -> Result<PathBuf> {
-    let boot = root.join("boot");
-    let images = fs::read_dir(&boot).map_err(Error::io("read", &boot))?;
-    images
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz-")))
+    let below = |folder: &str| {
+        let entries = fs::read_dir(root.join(folder)).into_iter().flatten();
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>()
+    };
+    let named =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"));
+    let beside =
+        ["usr/lib/modules", "lib/modules"].into_iter().flat_map(below).map(|folder| folder.join("vmlinuz"));
+    below("boot")
+        .into_iter()
+        .find(named)
+        .or_else(|| beside.into_iter().find(|path| path.is_file()))
         .ok_or_else(|| {
-            Error::unusable(&boot, "has no vmlinuz-*", "ask for a package that has a kernel image")
+            let way_out = "ask for a package that has a kernel image, like linux-image-cloud-amd64";
+            Error::unusable(root, "the package has no vmlinuz", way_out)
         })
 }
 
@@ -254,5 +263,65 @@ impl Distribution {
 impl std::fmt::Display for Distribution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.id, self.version, architecture())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cache with one unpacked kernel, whose image is `text`.
+    fn cache_with(text: &str, wanted: &Package) -> (tempfile::TempDir, Cache, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::at(root.path()).unwrap();
+        let image = cache.folder("kernels/a_1").unwrap().join("vmlinuz");
+        fs::write(&image, text).unwrap();
+        let record = Record {
+            release: "6.1-a".into(),
+            arch: "x86_64".into(),
+            version: "1".into(),
+            packages: BTreeMap::new(),
+            image: "vmlinuz".into(),
+            modules: None,
+            config: None,
+            sha256: sha256_of(text.as_bytes()),
+        };
+        cache.put(&cache.root().join("kernels/a_1/record.json"), &record).unwrap();
+        let found = Found { folder: "kernels/a_1".into(), stamp: Stamp::of(&image).unwrap() };
+        cache.put(&memory(wanted, &cache).unwrap(), &found).unwrap();
+        (root, cache, image)
+    }
+
+    fn wanted() -> Package {
+        Package { name: Some("a".into()), suite: Some("s".into()) }
+    }
+
+    #[test]
+    fn an_image_that_was_only_touched_is_kept() {
+        let (_root, cache, image) = cache_with("kernel", &wanted());
+        fs::write(&image, "kernel").unwrap();
+        let kernel = cached("name", &wanted(), &cache).unwrap().unwrap();
+        assert_eq!((kernel.name.as_str(), kernel.release.as_str(), kernel.image), ("name", "6.1-a", image));
+    }
+
+    #[rstest::rstest]
+    #[case("kerne")]
+    #[case("kernal")]
+    fn a_damaged_image_is_thrown_away(#[case] damaged: &str) {
+        let (_root, cache, image) = cache_with("kernel", &wanted());
+        fs::write(&image, damaged).unwrap();
+        assert!(cached("name", &wanted(), &cache).unwrap().is_none());
+        assert!(!image.exists());
+    }
+
+    #[test]
+    fn distributions() {
+        let kernel = |id: &str, like: &str| {
+            let [id, like, version] = [id, like, "1"].map(str::to_owned);
+            Distribution { id, like, version }.kernel()
+        };
+        assert!(kernel("debian", "").unwrap().starts_with("linux-image-cloud-"));
+        assert_eq!(kernel("linuxmint", "ubuntu debian").unwrap(), "linux-image-virtual");
+        assert!(kernel("fedora", "").unwrap_err().to_string().contains("give a path"));
     }
 }

@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use vm::accel::Accelerator;
-use vm::modules::{Closure, closure};
-use vm::{Cache, Config, Ending, Kernel, Machine, Progress, initramfs, kernel, qemu};
+use vm::{Cache, Config, Ending, Kernel, Machine, Progress, kernel, qemu};
 
 /// Nothing in these tests takes longer on a working machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -32,7 +31,7 @@ pub(crate) fn distro() -> Kernel {
 /// The init, compiled once per test program.
 pub(crate) fn init() -> &'static Path {
     static INIT: LazyLock<PathBuf> = LazyLock::new(|| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/init.rs");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/guest/init.rs");
         let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("init-{}", std::process::id()));
         let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
         let status = Command::new("rustc")
@@ -52,10 +51,10 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn config_with(kernel: Kernel, modules: &[&str]) -> Config {
-    let closure: Closure = closure(&kernel, modules).expect("modules");
+    let prepared = vm::prepare(&cache(), &kernel, modules, init(), &[], &Loud).expect("initramfs");
     Config {
-        qemu: qemu::find().expect("QEMU"),
-        initramfs: initramfs::build(&cache(), init(), &closure, &[]).expect("initramfs"),
+        qemu: qemu::find(&cache()).expect("QEMU"),
+        initramfs: prepared.initramfs,
         kernel,
         accelerator: Accelerator::Tcg,
         memory_mib: 256,

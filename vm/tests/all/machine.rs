@@ -1,10 +1,8 @@
 //! Machines on the distribution's own kernel: they boot, talk, and end in every way there is.
 
-mod guest;
-
 use std::time::{Duration, Instant};
 
-use guest::{PATIENCE, ask, config, ready};
+use crate::guest::{PATIENCE, ask, config, ready};
 use vm::{Ending, Machine};
 
 #[test]

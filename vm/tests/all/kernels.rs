@@ -1,0 +1,151 @@
+//! Kernels as they are asked for, on the distribution's own.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
+
+use crate::guest::{cache, distro};
+use vm::kernel::{Setting, resolve};
+use vm::modules::closure;
+use vm::{Progress, Silent};
+
+#[derive(Default)]
+struct Steps(RefCell<Vec<String>>);
+
+impl Progress for Steps {
+    fn step(&self, what: &str) {
+        self.0.borrow_mut().push(what.to_owned());
+    }
+}
+
+#[test]
+fn what_is_cached_is_not_fetched() {
+    let first = distro();
+    let steps = Steps::default();
+    let second = resolve("distro", &cache(), &steps).unwrap();
+    assert_eq!(steps.0.take(), Vec::<String>::new());
+    assert_eq!((first.image, first.sha256), (second.image, second.sha256));
+}
+
+#[test]
+fn the_distribution_kernel_is_known() {
+    let kernel = distro();
+    assert_eq!(kernel.arch, std::env::consts::ARCH);
+    assert_eq!(kernel.config("CONFIG_PID_NS"), Some(Setting::Yes));
+    assert_eq!(kernel.config("CONFIG_NO_SUCH_THING"), Some(Setting::No));
+    assert!(kernel.modules.as_ref().unwrap().ends_with(&kernel.release));
+}
+
+#[test]
+fn an_image_by_its_path_is_the_same_kernel() {
+    let kernel = distro();
+    let path = kernel.image.to_str().unwrap();
+    let same = resolve(path, &cache(), &Silent).unwrap();
+    assert_eq!((&same.release, &same.sha256), (&kernel.release, &kernel.sha256));
+    assert_eq!((&same.modules, &same.config), (&kernel.modules, &kernel.config));
+    let given = format!("{path}:{}", kernel.modules.as_ref().unwrap().display());
+    assert_eq!(resolve(&given, &cache(), &Silent).unwrap().modules, kernel.modules);
+}
+
+#[test]
+fn dependencies_come_first() {
+    let kernel = distro();
+    let closure = closure(&kernel, &["nft_chain_nat", "veth", "ext4", "no-such-module"]).unwrap();
+    let place = |name: &str| closure.load_order.iter().position(|module| module.name == name);
+    assert!(place("nf_tables") < place("nft_chain_nat") && place("nf_conntrack") < place("nf_nat"));
+    assert!(place("libcrc32c").is_none_or(|needed| Some(needed) < place("nf_tables")));
+    assert!(place("veth").is_some());
+    assert_eq!(closure.missing.keys().collect::<Vec<_>>(), ["no_such_module"]);
+    let names: std::collections::BTreeSet<_> = closure.load_order.iter().map(|module| &module.name).collect();
+    assert_eq!(names.len(), closure.load_order.len(), "each once");
+}
+
+#[test]
+fn modules_of_another_build_are_refused() {
+    let mut other = distro();
+    other.release = "9.9.9-other".into();
+    let error = closure(&other, &["veth"]).unwrap_err().to_string();
+    assert!(
+        error.contains("veth.ko") && error.contains("9.9.9-other") && error.contains("PATH:MODULES"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_folder_without_the_modules_is_refused() {
+    let kernel = distro();
+    let folder = tempfile::tempdir().unwrap();
+    let spec = format!("{}:{}", kernel.image.display(), folder.path().display());
+    let error = resolve(&spec, &cache(), &Silent).unwrap_err().to_string();
+    assert!(error.contains("has no modules of") && error.contains(&kernel.release), "{error}");
+}
+
+#[test]
+fn without_a_modules_folder_every_module_is_missing_with_a_reason() {
+    let mut kernel = distro();
+    kernel.modules = None;
+    let closure = closure(&kernel, &["veth"]).unwrap();
+    assert!(closure.load_order.is_empty());
+    assert!(closure.missing["veth"].contains("no modules folder"));
+}
+
+#[rstest::rstest]
+#[case::text(b"hello", "is not a kernel", "give a bzImage")]
+#[case::empty(b"", "is empty", "give a bzImage")]
+#[case::vmlinux(b"\x7fELF\x02\x01\x01", "is an ELF file", "arch/x86/boot/bzImage")]
+fn not_a_kernel(#[case] content: &[u8], #[case] reason: &str, #[case] way_out: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vmlinuz-1.2.3");
+    fs::write(&path, content).unwrap();
+    let error = resolve(path.to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
+    assert!(error.contains("vmlinuz-1.2.3") && error.contains(reason) && error.contains(way_out), "{error}");
+}
+
+#[test]
+fn a_kernel_for_another_architecture() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("Image");
+    let mut head = vec![0; 0x400];
+    let other = if cfg!(target_arch = "aarch64") {
+        head[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+        head[0x202..0x206].copy_from_slice(b"HdrS");
+        "x86_64"
+    } else {
+        head[0x38..0x3c].copy_from_slice(b"ARM\x64");
+        "aarch64"
+    };
+    fs::write(&path, head).unwrap();
+    let error = resolve(path.to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
+    assert!(error.contains(&format!("is a kernel for {other}")), "{error}");
+}
+
+#[test]
+fn a_tree_that_was_not_built() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = resolve(folder.path().to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
+    assert!(error.contains("build it first"), "{error}");
+}
+
+#[test]
+fn a_built_tree() {
+    let kernel = distro();
+    let folder = tempfile::tempdir().unwrap();
+    let put = |path: &str, source: &Path| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(source, path).unwrap();
+    };
+    let veth = closure(&kernel, &["veth"]).unwrap().load_order.pop().unwrap().path;
+    put("arch/x86/boot/bzImage", &kernel.image);
+    put(&format!("drivers/net/{}", veth.file_name().unwrap().to_str().unwrap()), &veth);
+    put(".config", kernel.config.as_ref().unwrap());
+    fs::create_dir_all(folder.path().join("include/config")).unwrap();
+    fs::write(folder.path().join("include/config/kernel.release"), format!("{}\n", kernel.release)).unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    for spec in [root.clone(), root.join("arch/x86/boot/bzImage")] {
+        let tree = resolve(spec.to_str().unwrap(), &cache(), &Silent).unwrap();
+        assert_eq!((&tree.release, tree.modules.as_deref()), (&kernel.release, Some(root.as_path())));
+        assert_eq!(tree.config("CONFIG_PID_NS"), Some(Setting::Yes));
+        assert!(closure(&tree, &["veth"]).unwrap().missing.is_empty());
+    }
+}
