@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::Ending;
+
 /// The result of everything fallible in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -64,12 +66,24 @@ pub enum Error {
         /// What to do.
         way_out: String,
     },
+    /// A machine ended, or said nothing, before it was ready.
+    #[error("the machine was not ready: {ending}{}", indented(console))]
+    NotReady {
+        /// How it ended.
+        ending: Ending,
+        /// The console's last lines.
+        console: Vec<String>,
+    },
     /// KVM was asked for and cannot be had.
     #[error("KVM is not usable: {reason}; run with --accel tcg, or --accel auto")]
     Kvm {
         /// Why not.
         reason: String,
     },
+}
+
+fn indented(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n    {line}")).collect()
 }
 
 impl Error {

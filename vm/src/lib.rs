@@ -3,6 +3,7 @@
 //! ```text
 //! kernel::resolve ─▶ Kernel ─▶ prepare (modules::closure, initramfs::build) ─┐
 //!                                               qemu::find ─▶ accel::choose ─┴▶ Machine::boot
+//!                                                                             └▶ Template::ensure ─▶ clones
 //! ```
 //! A [`Machine`] talks in lines: what they mean is its caller's business.
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod machine;
 pub mod modules;
 mod prepare;
 pub mod qemu;
+mod template;
 
 pub use cache::Cache;
 pub use error::{Error, Result};
@@ -24,6 +26,7 @@ pub use kernel::Kernel;
 pub use machine::{Config, Ending, Machine};
 pub use prepare::{Prepared, prepare};
 pub use qemu::Qemu;
+pub use template::Template;
 
 /// Is told what takes time, before it begins: `fetching linux-image-6.1.0-1-amd64`.
 pub trait Progress {

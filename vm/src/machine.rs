@@ -1,12 +1,15 @@
 //! A running virtual machine.
 
 mod console;
+mod monitor;
 mod process;
 mod wire;
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -14,9 +17,10 @@ use std::time::{Duration, Instant};
 use command_fds::FdMapping;
 
 use crate::accel::Accelerator;
-use crate::qemu::arguments::{CHANNEL_FD, CONSOLE_FD, arguments};
+use crate::qemu::arguments::{Role, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
 use console::Console;
+use monitor::Monitor;
 use wire::Wire;
 
 /// How long a guest that panicked may go on to print, and QEMU to end.
@@ -68,12 +72,13 @@ pub enum Ending {
 pub struct Machine {
     child: Child,
     channel: UnixStream,
+    monitor: Monitor,
     wire: Receiver<Wire>,
     /// Streams of `wire` that are not at their end: the console and the channel.
     open: u8,
     console: Console,
     started: Instant,
-    first_line: Option<Duration>,
+    ready: Option<Duration>,
     panic: Option<(String, Instant)>,
     ended: Option<Ending>,
 }
@@ -81,22 +86,64 @@ pub struct Machine {
 impl Machine {
     /// Starts QEMU. The guest has not begun to boot when this returns.
     pub fn boot(config: &Config) -> Result<Self> {
+        Self::start(config, Role::Boot, vec![])
+    }
+
+    /// Boots a guest whose memory is a file.
+    pub(crate) fn boot_template(config: &Config, ram: File) -> Result<Self> {
+        Self::start(config, Role::Template, vec![mapping(ram, fd::RAM)])
+    }
+
+    /// Goes on from a template's memory and state. The guest runs when this returns.
+    pub(crate) fn restore(config: &Config, ram: File, state: File, deadline: Instant) -> Result<Self> {
+        let inherited = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
+        let mut machine = Self::start(config, Role::Clone, inherited)?;
+        machine.monitored(|monitor| monitor.resumed(deadline))?;
+        machine.ready = Some(machine.started.elapsed());
+        Ok(machine)
+    }
+
+    /// Writes the state of the devices to a file, and ends QEMU.
+    pub(crate) fn save(mut self, state: &Path, deadline: Instant) -> Result<()> {
+        self.monitored(|monitor| {
+            monitor.save(state)?;
+            monitor.saved(deadline)?;
+            monitor.quit()
+        })?;
+        process::wait(&mut self.child, deadline.saturating_duration_since(Instant::now()))
+            .map(drop)
+            .map_err(Error::io("save", state))
+    }
+
+    fn start(config: &Config, role: Role, mut inherited: Vec<FdMapping>) -> Result<Self> {
         let program = &config.qemu.program;
         let failed = || Error::io("start", program);
         let (console, console_end) = UnixStream::pair().map_err(failed())?;
         let (channel, channel_end) = UnixStream::pair().map_err(failed())?;
+        let (monitor, monitor_end) = UnixStream::pair().map_err(failed())?;
         channel.set_write_timeout(Some(SEND_DEADLINE)).map_err(failed())?;
         // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
         let stderr = console_end.try_clone().map_err(failed())?;
-        let inherited = [(console_end, CONSOLE_FD), (channel_end, CHANNEL_FD)]
-            .map(|(end, child_fd)| FdMapping { parent_fd: OwnedFd::from(end), child_fd });
+        inherited.push(mapping(console_end, fd::CONSOLE));
+        inherited.push(mapping(channel_end, fd::CHANNEL));
+        inherited.push(mapping(monitor_end, fd::MONITOR));
+        let mut monitor = Monitor::new(monitor);
+        if role == Role::Clone {
+            monitor.restore().map_err(failed())?;
+        }
         let started = Instant::now();
-        let child = process::start(program, &arguments(config), inherited.into(), OwnedFd::from(stderr))
-            .map_err(failed())?;
-        Self::attach(child, console, channel, started).map_err(failed())
+        let arguments = arguments(config, role);
+        let child = process::start(program, &arguments, inherited, stderr.into()).map_err(failed())?;
+        Self::attach(child, console, channel, monitor, started).map_err(failed())
     }
 
-    fn attach(child: Child, console: UnixStream, channel: UnixStream, started: Instant) -> io::Result<Self> {
+    fn attach(
+        child: Child,
+        console: UnixStream,
+        channel: UnixStream,
+        monitor: Monitor,
+        started: Instant,
+    ) -> io::Result<Self> {
         let (sender, wire) = mpsc::channel();
         let log = Console::default();
         wire::read_console(console, log.clone(), sender.clone())?;
@@ -104,14 +151,34 @@ impl Machine {
         Ok(Self {
             child,
             channel,
+            monitor,
             wire,
             open: 2,
             console: log,
             started,
-            first_line: None,
+            ready: None,
             panic: None,
             ended: None,
         })
+    }
+
+    /// Does something with the monitor. Its failure is the machine's ending, if the machine has ended.
+    fn monitored<T>(&mut self, action: impl FnOnce(&mut Monitor) -> io::Result<T>) -> Result<T> {
+        action(&mut self.monitor).map_err(|error| {
+            let ending = match error.kind() {
+                io::ErrorKind::WouldBlock => Ending::Deadline,
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                    self.finish()
+                }
+                _ => Ending::Lost(error.to_string()),
+            };
+            self.not_ready(ending)
+        })
+    }
+
+    /// The failure of a machine that was not to end yet.
+    pub(crate) fn not_ready(&self, ending: Ending) -> Error {
+        Error::NotReady { ending, console: self.console_tail(20) }
     }
 
     /// Sends a line.
@@ -135,7 +202,7 @@ impl Machine {
             let until = self.panic.as_ref().map_or(deadline, |(_, last_words)| deadline.min(*last_words));
             match self.wire.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Wire::Line(line)) => {
-                    self.first_line.get_or_insert_with(|| self.started.elapsed());
+                    self.ready.get_or_insert_with(|| self.started.elapsed());
                     return Ok(line);
                 }
                 Ok(Wire::Panic(line)) => {
@@ -171,9 +238,10 @@ impl Machine {
         lines[lines.len().saturating_sub(count)..].to_vec()
     }
 
-    /// From QEMU's start to the guest's first line. `None` before that line was received.
+    /// From QEMU's start to the guest's first line, `None` before that line was received; of a clone, from QEMU's start
+    /// until the guest went on.
     pub fn boot_time(&self) -> Option<Duration> {
-        self.first_line
+        self.ready
     }
 
     /// QEMU's process.
@@ -204,6 +272,10 @@ impl Machine {
         self.ended = Some(ending.clone());
         ending
     }
+}
+
+fn mapping(parent: impl Into<OwnedFd>, child_fd: i32) -> FdMapping {
+    FdMapping { parent_fd: parent.into(), child_fd }
 }
 
 impl Drop for Machine {

@@ -6,11 +6,31 @@ use std::path::Path;
 use crate::accel::Accelerator;
 use crate::machine::Config;
 
-/// The file descriptors that QEMU inherits, each one end of a socket pair: no file in the file system is left behind
-/// when a run is killed.
-pub(crate) const CONSOLE_FD: i32 = 3;
-/// The channel's descriptor: the guest's second serial port.
-pub(crate) const CHANNEL_FD: i32 = 4;
+/// The file descriptors that QEMU inherits. Streams are ends of socket pairs, and files are open already: no file in the
+/// file system is left behind when a run is killed, and no path needs quoting.
+pub(crate) mod fd {
+    /// The guest's first serial port, and QEMU's standard error.
+    pub(crate) const CONSOLE: i32 = 3;
+    /// The guest's second serial port.
+    pub(crate) const CHANNEL: i32 = 4;
+    /// QEMU's monitor.
+    pub(crate) const MONITOR: i32 = 5;
+    /// The guest's memory.
+    pub(crate) const RAM: i32 = 6;
+    /// The state of the devices.
+    pub(crate) const STATE: i32 = 7;
+}
+
+/// What a machine is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// To run by itself.
+    Boot,
+    /// To be saved once it is ready: its memory is a file, to which it writes.
+    Template,
+    /// To go on from what was saved: it maps the file, and keeps its writes to itself.
+    Clone,
+}
 
 /// What every guest kernel is told. None of it changes what a container can do.
 const COMMAND_LINE: [&str; 7] = [
@@ -27,13 +47,19 @@ const COMMAND_LINE: [&str; 7] = [
 ];
 
 /// Everything after the program's name.
-pub fn arguments(config: &Config) -> Vec<OsString> {
+pub fn arguments(config: &Config, role: Role) -> Vec<OsString> {
     let mut all = Vec::new();
     all.extend(bare().map(OsString::from));
     all.extend(processor(config.accelerator, config.cpus).map(OsString::from));
-    all.extend(machine(config.memory_mib).map(OsString::from));
-    all.extend(channels().map(OsString::from));
-    all.extend(kernel(&config.kernel.image, &config.initramfs.path, &config.append));
+    all.extend(memory(config.memory_mib, role).into_iter().map(OsString::from));
+    all.extend(serial_ports().map(OsString::from));
+    all.extend(monitor().map(OsString::from));
+    if role == Role::Clone {
+        // A clone boots nothing: without the kernel QEMU starts 14 ms earlier and keeps 15 MB less.
+        all.extend(["-incoming", "defer"].map(OsString::from));
+    } else {
+        all.extend(kernel(&config.kernel.image, &config.initramfs.path, &config.append));
+    }
     all
 }
 
@@ -52,21 +78,44 @@ fn processor(accelerator: Accelerator, cpus: u32) -> [String; 6] {
 }
 
 /// `pc`: under TCG stock kernels hang on `microvm` in half of the boots (TSC calibration); `q35` boots slower.
-fn machine(memory_mib: u32) -> [String; 4] {
-    ["-machine".into(), "pc,hpet=off,vmport=off".into(), "-m".into(), memory_mib.to_string()]
+fn memory(mib: u32, role: Role) -> Vec<String> {
+    let machine = "pc,hpet=off,vmport=off";
+    let share = match role {
+        Role::Boot => return ["-machine", machine, "-m", &mib.to_string()].map(str::to_owned).into(),
+        Role::Template => "on",
+        Role::Clone => "off",
+    };
+    let file = format!("/proc/self/fd/{}", fd::RAM);
+    vec![
+        "-machine".into(),
+        format!("{machine},memory-backend=ram"),
+        "-m".into(),
+        mib.to_string(),
+        "-object".into(),
+        format!("memory-backend-file,id=ram,size={mib}M,mem-path={file},share={share}"),
+    ]
 }
 
-/// Serial ports in order: ttyS0 is the console, ttyS1 the channel.
-fn channels() -> [String; 8] {
+/// In order: ttyS0 is the console, ttyS1 the channel.
+fn serial_ports() -> [String; 8] {
     [
         "-chardev".into(),
-        format!("socket,id=console,fd={CONSOLE_FD}"),
+        format!("socket,id=console,fd={}", fd::CONSOLE),
         "-serial".into(),
         "chardev:console".into(),
         "-chardev".into(),
-        format!("socket,id=channel,fd={CHANNEL_FD}"),
+        format!("socket,id=channel,fd={}", fd::CHANNEL),
         "-serial".into(),
         "chardev:channel".into(),
+    ]
+}
+
+fn monitor() -> [String; 4] {
+    [
+        "-chardev".into(),
+        format!("socket,id=monitor,fd={}", fd::MONITOR),
+        "-mon".into(),
+        "chardev=monitor,mode=control".into(),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! QEMU's command line, without QEMU. Every word of it is part of a template's key: a change here is a new template.
 
 use vm::accel::Accelerator;
-use vm::qemu::arguments::arguments;
+use vm::qemu::arguments::{Role, arguments};
 use vm::{Config, Initramfs, Kernel, Qemu};
 
 fn config(accelerator: Accelerator) -> Config {
@@ -17,14 +17,15 @@ fn config(accelerator: Accelerator) -> Config {
 }
 
 /// One option a line.
-fn text(config: &Config) -> String {
-    let words = arguments(config).into_iter().map(|word| word.into_string().expect("UTF-8"));
-    words.map(|word| if word.starts_with('-') { format!("\n{word}") } else { format!(" {word}") }).collect()
+fn text(config: &Config, role: Role) -> String {
+    let words = arguments(config, role).into_iter().map(|word| word.into_string().expect("UTF-8"));
+    let line = |word: String| if word.starts_with('-') { format!("\n{word}") } else { format!(" {word}") };
+    words.map(line).collect::<String>().trim_start().to_owned()
 }
 
 #[test]
 fn tcg() {
-    insta::assert_snapshot!(text(&config(Accelerator::Tcg)), @r"
+    insta::assert_snapshot!(text(&config(Accelerator::Tcg), Role::Boot), @r"
     -nodefaults
     -no-user-config
     -display none
@@ -38,6 +39,8 @@ fn tcg() {
     -serial chardev:console
     -chardev socket,id=channel,fd=4
     -serial chardev:channel
+    -chardev socket,id=monitor,fd=5
+    -mon chardev=monitor,mode=control
     -kernel /k/bzImage
     -initrd /c/initramfs.cpio
     -append console=ttyS0 quiet panic=-1 reboot=t no_timer_check cryptomgr.notests=1 random.trust_cpu=on nokaslr debug
@@ -45,8 +48,41 @@ fn tcg() {
 }
 
 #[test]
+fn a_template_differs_in_its_memory() {
+    let config = config(Accelerator::Tcg);
+    insta::assert_snapshot!(difference(&text(&config, Role::Boot), &text(&config, Role::Template)), @r"
+    - -machine pc,hpet=off,vmport=off
+    + -machine pc,hpet=off,vmport=off,memory-backend=ram
+    + -object memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/6,share=on
+    ");
+}
+
+#[test]
+fn a_clone_maps_the_memory_privately_and_boots_nothing() {
+    let config = config(Accelerator::Tcg);
+    insta::assert_snapshot!(difference(&text(&config, Role::Template), &text(&config, Role::Clone)), @r"
+    - -object memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/6,share=on
+    - -kernel /k/bzImage
+    - -initrd /c/initramfs.cpio
+    - -append console=ttyS0 quiet panic=-1 reboot=t no_timer_check cryptomgr.notests=1 random.trust_cpu=on nokaslr debug
+    + -object memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/6,share=off
+    + -incoming defer
+    ");
+}
+
+/// Lines that only one of two texts has.
+fn difference(old: &str, new: &str) -> String {
+    let only = |one: &str, other: &str, sign: &str| {
+        let lines = one.lines().filter(|line| !other.lines().any(|known| known == *line));
+        lines.map(|line| format!("{sign} {line}\n")).collect::<String>()
+    };
+    only(old, new, "-") + &only(new, old, "+")
+}
+
+#[test]
 fn kvm_differs_only_in_accelerator_and_processor() {
-    let [tcg, kvm] = [Accelerator::Tcg, Accelerator::Kvm].map(|accelerator| text(&config(accelerator)));
+    let [tcg, kvm] =
+        [Accelerator::Tcg, Accelerator::Kvm].map(|accelerator| text(&config(accelerator), Role::Boot));
     let differing: Vec<_> = tcg.lines().zip(kvm.lines()).filter(|(a, b)| a != b).collect();
     assert_eq!(differing, [("-accel tcg", "-accel kvm"), ("-cpu max,la57=off", "-cpu host")]);
 }

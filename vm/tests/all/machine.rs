@@ -40,6 +40,21 @@ fn a_panic_comes_after_the_last_words() {
     assert!(machine.console().contains("Call Trace"), "{}", machine.console());
 }
 
+#[test]
+fn a_guest_that_stays_after_its_panic_is_not_waited_for() {
+    let mut config = config();
+    // The later word wins: no reboot.
+    config.append = "panic=0".into();
+    let mut machine = ready(&config);
+    machine.send("panic").unwrap();
+    let started = Instant::now();
+    let ending =
+        std::iter::repeat_with(|| machine.receive(started + PATIENCE)).find_map(Result::err).unwrap();
+    assert!(matches!(&ending, Ending::Panic(line) if line.contains("Attempted to kill init")), "{ending:?}");
+    assert!(started.elapsed() < PATIENCE / 2, "a panic ends the wait");
+    assert!(running(machine.pid()));
+}
+
 #[rstest::rstest]
 #[case("hang")]
 #[case("sleep")]

@@ -5,3 +5,4 @@ mod guest;
 mod kernels;
 mod machine;
 mod parent;
+mod template;

@@ -23,6 +23,16 @@ fn main() {
             "sleep" => std::thread::sleep(Duration::from_secs(3600)),
             "console" => writeln!(File::create("/dev/console").expect("console"), "hello").expect("console"),
             "flood" => (0..20_000).for_each(|n| writeln!(say, "{n:>60}").expect("ttyS1")),
+            "read" => {
+                let text = std::fs::read_to_string("/file").unwrap_or_else(|_| "nothing".to_owned());
+                writeln!(say, "GOT {text}").expect("ttyS1");
+                continue;
+            }
+            _ if line.starts_with("write ") => {
+                std::fs::write("/file", line["write ".len()..].trim()).expect("/file");
+                writeln!(say, "GOT written").expect("ttyS1");
+                continue;
+            }
             _ => {}
         }
         writeln!(say, "GOT {line}").expect("ttyS1");

@@ -1,0 +1,158 @@
+//! QEMU's monitor (QMP): the little of it that saving and restoring a machine needs.
+//!
+//! ```text
+//! template                      clone (all sent before QEMU runs, so that it never waits for us)
+//! qmp_capabilities              qmp_capabilities
+//! migrate-set-capabilities      migrate-set-capabilities
+//! migrate exec:cat > STATE      migrate-incoming fd:STATE
+//!   ◀── MIGRATION completed       ◀── RESUME
+//! quit
+//! ```
+//! `x-ignore-shared` leaves out the memory that lies in a file. The template is not stopped first: QEMU stops it while
+//! it saves, and a state that was saved running goes on running by itself when it is restored.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::qemu::arguments::fd;
+
+/// A connection to QEMU's monitor.
+#[derive(Debug)]
+pub(super) struct Monitor {
+    stream: BufReader<UnixStream>,
+}
+
+impl Monitor {
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Asks for the state of the devices to be written to a file.
+    pub(super) fn save(&mut self, state: &Path) -> io::Result<()> {
+        let quoted = state.to_string_lossy().replace('\'', r"'\''");
+        self.ask(&[
+            json!({"execute": "qmp_capabilities"}),
+            capabilities(&["x-ignore-shared", "events"]),
+            json!({"execute": "migrate", "arguments": {"uri": format!("exec:cat > '{quoted}'")}}),
+        ])
+    }
+
+    /// Asks for the state of the devices to be read from the inherited file.
+    pub(super) fn restore(&mut self) -> io::Result<()> {
+        self.ask(&[
+            json!({"execute": "qmp_capabilities"}),
+            capabilities(&["x-ignore-shared"]),
+            json!({"execute": "migrate-incoming", "arguments": {"uri": format!("fd:{}", fd::STATE)}}),
+        ])
+    }
+
+    /// Asks QEMU to end.
+    pub(super) fn quit(&mut self) -> io::Result<()> {
+        self.ask(&[json!({"execute": "quit"})])
+    }
+
+    /// Waits until the state is written.
+    pub(super) fn saved(&mut self, deadline: Instant) -> io::Result<()> {
+        self.wait(deadline, |reply| reply["event"] == "MIGRATION" && reply["data"]["status"] == "completed")
+    }
+
+    /// Waits until the guest runs.
+    pub(super) fn resumed(&mut self, deadline: Instant) -> io::Result<()> {
+        self.wait(deadline, |reply| reply["event"] == "RESUME")
+    }
+
+    fn ask(&mut self, commands: &[Value]) -> io::Result<()> {
+        let lines: String = commands.iter().map(|command| format!("{command}\n")).collect();
+        self.stream.get_mut().write_all(lines.as_bytes())
+    }
+
+    /// Reads until a message is the one that is waited for; an error if one tells of an error.
+    fn wait(&mut self, deadline: Instant, done: impl Fn(&Value) -> bool) -> io::Result<()> {
+        loop {
+            let message = self.next(deadline)?;
+            if let Some(refusal) = refusal(&message) {
+                return Err(io::Error::other(refusal));
+            }
+            if done(&message) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn next(&mut self, deadline: Instant) -> io::Result<Value> {
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.stream.get_ref().set_read_timeout(Some(left))?;
+        let mut line = String::new();
+        if self.stream.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(serde_json::from_str(&line)?)
+    }
+}
+
+fn capabilities(names: &[&str]) -> Value {
+    let on: Vec<_> = names.iter().map(|name| json!({"capability": name, "state": true})).collect();
+    json!({"execute": "migrate-set-capabilities", "arguments": {"capabilities": on}})
+}
+
+fn refusal(message: &Value) -> Option<String> {
+    if let Some(description) = message["error"]["desc"].as_str() {
+        return Some(description.to_owned());
+    }
+    (message["event"] == "MIGRATION" && message["data"]["status"] == "failed")
+        .then(|| "migration failed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn monitor(replies: &str) -> (Monitor, UnixStream) {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        theirs.write_all(replies.as_bytes()).unwrap();
+        (Monitor::new(ours), theirs)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(50)
+    }
+
+    #[test]
+    fn other_messages_are_passed_over() {
+        let (mut monitor, _qemu) = monitor(concat!(
+            "{\"QMP\": {}}\n{\"return\": {}}\n{\"event\": \"MIGRATION\", \"data\": {\"status\": \"setup\"}}\n",
+            "{\"event\": \"RESUME\"}\n",
+        ));
+        monitor.resumed(soon()).unwrap();
+    }
+
+    #[rstest::rstest]
+    #[case("{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such thing\"}}\n", "no such thing")]
+    #[case("{\"event\": \"MIGRATION\", \"data\": {\"status\": \"failed\"}}\n", "migration failed")]
+    fn errors_are_told(#[case] reply: &str, #[case] told: &str) {
+        let (mut monitor, _qemu) = monitor(reply);
+        assert_eq!(monitor.saved(soon()).unwrap_err().to_string(), told);
+    }
+
+    #[test]
+    fn silence_and_an_end_are_told_apart() {
+        let (mut silent, _qemu) = monitor("{\"return\": {}}\n");
+        assert_eq!(silent.resumed(soon()).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let (mut ended, qemu) = monitor("");
+        drop(qemu);
+        assert_eq!(ended.resumed(soon()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_path_is_quoted_for_the_shell() {
+        let (mut monitor, qemu) = monitor("");
+        monitor.save(Path::new("/a b/it's")).unwrap();
+        let last = BufReader::new(qemu).lines().nth(2).unwrap().unwrap();
+        let command: Value = serde_json::from_str(&last).unwrap();
+        assert_eq!(command["arguments"]["uri"], r"exec:cat > '/a b/it'\''s'");
+    }
+}

@@ -1,0 +1,191 @@
+//! Templates: a machine that was booted once, and saved when it was ready. Its clones go on from there, each with memory
+//! of its own: the template's memory is a file that they map privately.
+
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cache::{Scratch, Stamp, sha256_of};
+use crate::qemu::arguments::{Role, arguments};
+use crate::{Cache, Config, Ending, Error, Machine, Progress, Result};
+
+/// Raised when a template that an older version of this program made must not be used any more.
+const FORMAT: &str = "1";
+/// Disk that all templates together may take.
+const LIMIT: u64 = 2 << 30;
+/// Saving and restoring take milliseconds; a host that swaps may need longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A saved machine. Its files stay open: it works on even if it is deleted from the cache.
+#[derive(Debug)]
+pub struct Template {
+    config: Config,
+    ram: File,
+    state: File,
+    record: Record,
+}
+
+/// What is kept beside the files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Record {
+    /// What the template was made of, readable.
+    key: Vec<String>,
+    first_line: String,
+    boot_ms: u64,
+    /// Clones must leave the memory as it is.
+    ram: Stamp,
+    state_sha256: String,
+}
+
+impl Template {
+    /// The template of this configuration: from the cache if it is there and undamaged, else booted and saved. It is
+    /// ready when it says its first line, for which it has `patience`. It may say no more after that, unasked.
+    pub fn ensure(
+        config: &Config,
+        cache: &Cache,
+        patience: Duration,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let key = key(config)?;
+        let name = sha256_of(key.join("\n").as_bytes());
+        let place = cache.folder("templates")?.join(&name);
+        if let Some(template) = Self::open(config, &place, cache) {
+            return Ok(template);
+        }
+        let _lock = cache.lock(&format!("template-{name}"))?;
+        if let Some(template) = Self::open(config, &place, cache) {
+            return Ok(template);
+        }
+        progress.step("booting the template");
+        let scratch = cache.scratch()?;
+        let record = make(config, key, &scratch, patience)?;
+        cache.put(&scratch.path().join("record.json"), &record)?;
+        scratch.publish(&place)?;
+        prune(cache, &place)?;
+        Self::open(config, &place, cache).ok_or_else(|| {
+            let way_out = "is another program changing the cache? set NSPROOF_CACHE to a folder of its own";
+            Error::unusable(&place, "the template that was just made is damaged", way_out)
+        })
+    }
+
+    /// A new machine that goes on from here. It runs when this returns.
+    pub fn start(&self) -> Result<Machine> {
+        let ram = self.ram.try_clone().map_err(Error::io("open", "the template's memory"))?;
+        // Opened anew, for a position of its own: QEMU reads it from the start.
+        let state = Path::new("/proc/self/fd").join(self.state.as_raw_fd().to_string());
+        let state = File::open(&state).map_err(Error::io("open", &state))?;
+        Machine::restore(&self.config, ram, state, Instant::now() + PATIENCE)
+    }
+
+    /// What the guest said when it was ready. Clones do not say it again.
+    pub fn first_line(&self) -> &str {
+        &self.record.first_line
+    }
+
+    /// How long the template's own boot took, whenever that was.
+    pub fn boot_time(&self) -> Duration {
+        Duration::from_millis(self.record.boot_ms)
+    }
+
+    /// Whether the memory is still what was saved: no clone may write to it.
+    pub fn is_unchanged(&self) -> bool {
+        Stamp::of(&Path::new("/proc/self/fd").join(self.ram.as_raw_fd().to_string()))
+            .is_ok_and(|stamp| stamp == self.record.ram)
+    }
+
+    /// An undamaged template of the cache; `None` if there is none.
+    fn open(config: &Config, place: &Path, cache: &Cache) -> Option<Self> {
+        let path = place.join("record.json");
+        let record: Record = cache.get(&path)?;
+        let state = place.join("state");
+        if sha256_of(&fs::read(&state).ok()?) != record.state_sha256 {
+            return None;
+        }
+        let ram = File::options().read(true).write(true).open(place.join("ram")).ok()?;
+        let template = Self { config: config.clone(), ram, state: File::open(state).ok()?, record };
+        // The time of its last use, for `prune`; a template that cannot be marked is only deleted earlier.
+        let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        template.is_unchanged().then_some(template)
+    }
+}
+
+/// Everything that a saved machine depends on. It does not outlive the host's boot: the kernel below it, the CPU and
+/// what is on disk may be others then.
+fn key(config: &Config) -> Result<Vec<String>> {
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    let boot = fs::read_to_string(path).map_err(Error::io("read", path))?;
+    let mut content = config.clone();
+    content.kernel.image = PathBuf::from(&config.kernel.sha256);
+    content.initramfs.path = PathBuf::from(&config.initramfs.sha256);
+    let mut key: Vec<_> = [FORMAT, boot.trim(), &config.qemu.program.to_string_lossy(), &config.qemu.version]
+        .map(str::to_owned)
+        .into();
+    let words = [Role::Template, Role::Clone].into_iter().flat_map(|role| arguments(&content, role));
+    key.extend(words.map(|word| word.to_string_lossy().into_owned()));
+    Ok(key)
+}
+
+/// Boots, waits for the first line, saves.
+fn make(config: &Config, key: Vec<String>, scratch: &Scratch, patience: Duration) -> Result<Record> {
+    let (ram_path, state) = (scratch.path().join("ram"), scratch.path().join("state"));
+    let ram = File::options().read(true).write(true).create_new(true).open(&ram_path);
+    let ram = ram.map_err(Error::io("create", &ram_path))?;
+    ram.set_len(u64::from(config.memory_mib) << 20).map_err(Error::io("write", &ram_path))?;
+    let full = |error| no_room(error, &ram_path);
+    let mut machine = Machine::boot_template(config, ram)?;
+    let first = machine.receive(Instant::now() + patience);
+    let first_line = first.map_err(|ending| full(machine.not_ready(ending)))?;
+    let boot_ms = machine.boot_time().unwrap_or_default().as_millis();
+    machine.save(&state, Instant::now() + PATIENCE).map_err(full)?;
+    Ok(Record {
+        key,
+        first_line,
+        boot_ms: u64::try_from(boot_ms).unwrap_or(u64::MAX),
+        ram: Stamp::of(&ram_path)?,
+        state_sha256: sha256_of(&fs::read(&state).map_err(Error::io("read", &state))?),
+    })
+}
+
+/// Memory that lies in a file on a full disk is not there when it is touched: QEMU dies of SIGBUS (mmap(2)).
+fn no_room(error: Error, ram: &Path) -> Error {
+    const SIGBUS: i32 = 7;
+    match error {
+        Error::NotReady { ending: Ending::Exited(status), .. } if status.signal() == Some(SIGBUS) => {
+            Error::NoRoom { doing: "write", path: ram.to_path_buf() }
+        }
+        other => other,
+    }
+}
+
+/// Deletes the templates that were not used for longest, until the rest is within the limit. One that is in use works
+/// on: its files are open.
+fn prune(cache: &Cache, newest: &Path) -> Result<()> {
+    let _lock = cache.lock("templates")?;
+    let folder = cache.folder("templates")?;
+    let entries = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
+    let mut templates: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    templates.sort_by_key(|path| {
+        let used = fs::metadata(path.join("record.json")).and_then(|data| data.modified());
+        std::cmp::Reverse(used.unwrap_or(SystemTime::UNIX_EPOCH))
+    });
+    let mut sum = 0;
+    for path in templates {
+        sum += size_on_disk(&path);
+        if sum > LIMIT && path != newest {
+            fs::remove_dir_all(&path).map_err(Error::io("delete", &path))?;
+        }
+    }
+    Ok(())
+}
+
+fn size_on_disk(folder: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    // st_blocks counts 512 bytes, whatever the file system's own blocks are (stat(2)).
+    entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.blocks() * 512).sum()
+}
