@@ -1,1 +1,30 @@
 //! One façade for the kernel: every syscall and every `unsafe` block of the project is below this module.
+//!
+//! The functions are thin and safe, take typed descriptors and ids, and return the kernel's own [`Errno`].
+
+pub mod capability;
+pub mod credentials;
+pub mod descriptor;
+pub mod file;
+pub mod mount;
+pub mod namespace;
+pub mod process;
+pub mod signal;
+pub mod socket;
+pub mod terminal;
+
+pub use nix::errno::Errno;
+pub use nix::sys::signal::Signal;
+
+/// What the kernel answered.
+pub type Result<T> = std::result::Result<T, Errno>;
+
+/// The errno of a standard library call; `EIO` for one that failed without the kernel.
+pub fn errno_of(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// The name as the kernel's headers have it: `EPERM`.
+pub fn errno_name(errno: Errno) -> String {
+    format!("{errno:?}")
+}

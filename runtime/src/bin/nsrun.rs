@@ -1,0 +1,6 @@
+//! `nsrun`: runs one container.
+#![forbid(unsafe_code)]
+
+fn main() {
+    std::process::exit(runtime::cli::main(std::env::args_os()));
+}

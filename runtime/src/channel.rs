@@ -1,0 +1,152 @@
+//! What parent and child say to each other while a container is built.
+//!
+//! ```text
+//! parent                              child
+//!        ◀──────────  Born            (only by way of an intermediate process) its id
+//!        ◀──────────  Ready           its namespaces are made
+//! Go     ──────────▶                  ids, cgroup and links are there
+//!        ◀──────────  Passed          (only when traced) a step is done …
+//! Go     ──────────▶                  … and was looked at
+//!        ◀──────────  Executing       the next thing is execve(2)
+//!        ◀──────────  end of file     it worked: the channel closes on execve
+//!        ◀──────────  Failed          any step, execve too
+//! ```
+//! An end of file without `Executing` is a child that died on the way, never a success.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::sys::{self, Errno, socket};
+
+/// A message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Message {
+    Born(i32),
+    Ready,
+    Go,
+    Passed { position: u16 },
+    Executing,
+    Failed { position: u16, errno: Errno, detail: String },
+}
+
+/// One record: tag, length of the text, position in the plan, number, text.
+const RECORD: usize = 256;
+const HEADER: usize = 8;
+
+impl Message {
+    fn encode(&self) -> [u8; RECORD] {
+        let (tag, position, number, text) = match self {
+            Message::Born(pid) => (1, 0, *pid, ""),
+            Message::Ready => (2, 0, 0, ""),
+            Message::Go => (3, 0, 0, ""),
+            Message::Passed { position } => (4, *position, 0, ""),
+            Message::Executing => (5, 0, 0, ""),
+            Message::Failed { position, errno, detail } => (6, *position, *errno as i32, detail.as_str()),
+        };
+        let mut cut = text.len().min(RECORD - HEADER);
+        while !text.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let mut record = [0; RECORD];
+        record[0] = tag;
+        record[1] = u8::try_from(cut).unwrap_or(u8::MAX);
+        record[2..4].copy_from_slice(&position.to_ne_bytes());
+        record[4..HEADER].copy_from_slice(&number.to_ne_bytes());
+        record[HEADER..HEADER + cut].copy_from_slice(&text.as_bytes()[..cut]);
+        record
+    }
+
+    fn decode(record: &[u8; RECORD]) -> Option<Message> {
+        let position = u16::from_ne_bytes([record[2], record[3]]);
+        let number = i32::from_ne_bytes([record[4], record[5], record[6], record[7]]);
+        let text = record.get(HEADER..HEADER + usize::from(record[1]))?;
+        Some(match record[0] {
+            1 => Message::Born(number),
+            2 => Message::Ready,
+            3 => Message::Go,
+            4 => Message::Passed { position },
+            5 => Message::Executing,
+            6 => Message::Failed {
+                position,
+                errno: Errno::from_raw(number),
+                detail: String::from_utf8_lossy(text).into_owned(),
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// One end of the channel.
+#[derive(Debug)]
+pub(crate) struct Channel(OwnedFd);
+
+impl Channel {
+    /// The parent's end and the child's.
+    pub(crate) fn pair() -> sys::Result<(Channel, Channel)> {
+        let (parent, child) = socket::pair()?;
+        Ok((Channel(parent), Channel(child)))
+    }
+
+    pub(crate) fn send(&self, message: &Message) -> sys::Result<()> {
+        socket::send(self.0.as_fd(), &message.encode())
+    }
+
+    /// The next message; `None` once every process has closed the other end.
+    pub(crate) fn receive(&self) -> sys::Result<Option<Message>> {
+        let mut record = [0; RECORD];
+        match socket::receive(self.0.as_fd(), &mut record)? {
+            0 => Ok(None),
+            RECORD => Message::decode(&record).map(Some).ok_or(Errno::EPROTO),
+            _ => Err(Errno::EPROTO),
+        }
+    }
+
+    /// Waits for the parent's leave to go on. A parent that is gone gives none.
+    pub(crate) fn await_go(&self) -> sys::Result<()> {
+        match self.receive()? {
+            Some(Message::Go) => Ok(()),
+            Some(_) => Err(Errno::EPROTO),
+            None => Err(Errno::EOWNERDEAD),
+        }
+    }
+
+    /// Whether the other side is gone.
+    pub(crate) fn hung_up(&self) -> sys::Result<bool> {
+        socket::hung_up(self.0.as_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_survives_the_way() {
+        let (parent, child) = Channel::pair().unwrap();
+        let detail = "ä".repeat(200);
+        for message in [
+            Message::Born(42),
+            Message::Ready,
+            Message::Go,
+            Message::Passed { position: 7 },
+            Message::Executing,
+            Message::Failed { position: 9, errno: Errno::EPERM, detail: "tmpfs on /tmp".into() },
+        ] {
+            child.send(&message).unwrap();
+            assert_eq!(parent.receive().unwrap(), Some(message));
+        }
+        child.send(&Message::Failed { position: 0, errno: Errno::EIO, detail: detail.clone() }).unwrap();
+        let Some(Message::Failed { detail: cut, .. }) = parent.receive().unwrap() else {
+            panic!("not Failed")
+        };
+        assert!(cut.len() > 240 && detail.starts_with(&cut), "cut at a character: {cut}");
+    }
+
+    #[test]
+    fn a_parent_that_is_gone_gives_no_leave() {
+        let (parent, child) = Channel::pair().unwrap();
+        assert!(!child.hung_up().unwrap());
+        drop(parent);
+        assert!(child.hung_up().unwrap());
+        assert_eq!(child.await_go(), Err(Errno::EOWNERDEAD));
+    }
+}

@@ -1,0 +1,337 @@
+//! The container's own part of its set-up: each step of the plan, one system call or a few.
+
+use std::ffi::CString;
+use std::path::Path;
+
+use caps::Capability;
+
+use crate::attach::{opened, parse};
+use crate::caps::{Sets, sets, short};
+use crate::channel::{Channel, Message};
+use crate::launch::Job;
+use crate::net::{LOOPBACK, Net, destination};
+use crate::spec::{Device, Namespace, Root, Route, Spec};
+use crate::step::{About, Fault, Step};
+use crate::steps::{Phase, Planned, in_user_namespace, unshared};
+use crate::sys::{Errno, capability, credentials, descriptor, file, namespace, process, signal};
+use crate::tree::Tree;
+use crate::{dev, init, mounts, root};
+
+/// The code of a process that could not become the program; its parent gets the failure, not the code.
+const NOT_BUILT: i32 = 125;
+
+/// Builds the container around this process and becomes its program.
+pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
+    let mut child = Child { job, channel, net: None, tree: None, sets: None };
+    child.perform(Phase::Isolate);
+    // A parent that does not answer is gone, and so is the reason for this process.
+    if child.channel.send(&Message::Ready).and_then(|()| child.channel.await_go()).is_err() {
+        process::exit(NOT_BUILT);
+    }
+    child.perform(Phase::Build);
+    process::exit(NOT_BUILT)
+}
+
+/// Tells the parent what failed, and ends.
+pub(crate) fn fail(channel: &Channel, position: u16, fault: Fault) -> ! {
+    let detail = fault.detail.unwrap_or_default();
+    // If nobody listens, there is nobody to tell.
+    let _ = channel.send(&Message::Failed { position, errno: fault.errno, detail });
+    process::exit(NOT_BUILT)
+}
+
+struct Child<'j> {
+    job: &'j Job<'j>,
+    channel: Channel,
+    /// Opened by the first step that needs it, in the network namespace that it then is in.
+    net: Option<Net>,
+    /// The new root while it is built; without one the caller's.
+    tree: Option<Tree>,
+    sets: Option<Sets>,
+}
+
+impl Child<'_> {
+    fn perform(&mut self, phase: Phase) {
+        let job = self.job;
+        for (position, planned) in job.phase(phase) {
+            if let Err(fault) = self.step(planned) {
+                fail(&self.channel, position, fault);
+            }
+            if job.traced && planned.step != Step::Execute {
+                let told = self.channel.send(&Message::Passed { position });
+                if told.and_then(|()| self.channel.await_go()).is_err() {
+                    process::exit(NOT_BUILT);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, planned: &Planned) -> Result<(), Fault> {
+        match planned.phase {
+            Phase::Isolate => self.isolate(planned),
+            _ if planned.step.is_confinement() => self.confine(planned.step),
+            _ => self.build(planned),
+        }
+    }
+
+    fn isolate(&mut self, planned: &Planned) -> Result<(), Fault> {
+        match planned.step {
+            Step::ResetSignals => signal::reset()?,
+            Step::Unshare => namespace::unshare(unshared(self.job.spec)[planned.position()])?,
+            _ => return Err(Errno::ENOSYS.into()),
+        }
+        Ok(())
+    }
+
+    fn build(&mut self, planned: &Planned) -> Result<(), Fault> {
+        let spec = self.job.spec;
+        let position = planned.position();
+        match planned.step {
+            Step::BecomeRoot => Ok(become_root()?),
+            Step::DieWithParent => self.die_with_parent(),
+            Step::NewSession => Ok(process::new_session()?),
+            Step::Unshare => Ok(namespace::unshare(Namespace::Cgroup)?),
+            Step::Hostname => Ok(namespace::set_hostname(spec.hostname.as_deref().unwrap_or_default())?),
+            Step::Domainname => {
+                Ok(namespace::set_domainname(spec.domainname.as_deref().unwrap_or_default())?)
+            }
+            Step::Loopback => Ok(self.net()?.set_link(LOOPBACK, true)?),
+            Step::LinkAddress => self.link_address(position),
+            Step::DeviceAddress => self.device_address(&spec.devices[position]),
+            Step::Route => self.route(&spec.routes[position]),
+            Step::Propagation => Ok(root::propagate(spec.propagation)?),
+            Step::Root => self.new_root(),
+            Step::Skeleton => root::fill(self.tree()?, root_of(spec)?),
+            Step::Proc => mounts::proc(self.tree()?),
+            Step::Sysfs => mounts::sysfs(self.tree()?),
+            Step::Dev => dev::make(self.tree()?, spec),
+            Step::Mount => mounts::mount(self.tree()?, &spec.mounts[position]),
+            Step::Sysctl => mounts::sysctls(self.tree()?, spec),
+            Step::Mask => mounts::mask(self.tree()?, &spec.masked),
+            Step::ReadOnly => mounts::make_read_only(self.tree()?, &spec.read_only),
+            Step::PivotRoot => root::pivot(self.tree()?, root_of(spec)?),
+            Step::DetachOldRoot => Ok(root::detach_old()?),
+            Step::Chroot => Ok(root::change(self.tree()?)?),
+            Step::RootReadOnly => Ok(root::make_read_only()?),
+            _ => Err(Errno::ENOSYS.into()),
+        }
+    }
+
+    fn confine(&mut self, step: Step) -> Result<(), Fault> {
+        let spec = self.job.spec;
+        match step {
+            Step::Rlimit => limit(spec),
+            Step::Bounding => self.bounding(),
+            Step::Ids => self.ids(),
+            Step::Capabilities => self.capabilities(),
+            Step::NoNewPrivileges => Ok(process::no_new_privileges()?),
+            Step::WorkingDirectory => working_directory(&spec.cwd),
+            Step::Umask => {
+                credentials::set_umask(spec.umask);
+                Ok(())
+            }
+            Step::Stdio => Ok(self.job.stdio.as_ref().map_or(Ok(()), descriptor::set_standard)?),
+            Step::CloseDescriptors => close_descriptors(spec),
+            Step::Init => self.init(),
+            Step::Execute => Err(self.execute()),
+            _ => Err(Errno::ENOSYS.into()),
+        }
+    }
+
+    fn net(&mut self) -> Result<&Net, Errno> {
+        opened(&mut self.net)
+    }
+
+    fn tree(&mut self) -> Result<&Tree, Errno> {
+        match &mut self.tree {
+            Some(tree) => Ok(tree),
+            none => Ok(none.insert(Tree::at(Path::new("/"))?)),
+        }
+    }
+
+    /// The signal comes when the parent's thread ends; one that ended before the call is noticed by its end of the channel.
+    fn die_with_parent(&self) -> Result<(), Fault> {
+        process::die_with_parent()?;
+        if self.channel.hung_up()? {
+            process::exit(NOT_BUILT);
+        }
+        Ok(())
+    }
+
+    fn link_address(&mut self, position: usize) -> Result<(), Fault> {
+        let link = &self.job.spec.links[position];
+        let Some(address) = &link.container_address else { return Ok(()) };
+        let address = parse(address)?;
+        let net = self.net()?;
+        Ok(net.add_address(net.index(&link.container)?, address)?)
+    }
+
+    fn device_address(&mut self, device: &Device) -> Result<(), Fault> {
+        let name = device.rename.as_ref().unwrap_or(&device.name);
+        let address = device.address.as_deref().map(parse).transpose()?;
+        let net = self.net()?;
+        let index = net.index(name)?;
+        device.mtu.map_or(Ok(()), |mtu| net.set_mtu(index, mtu))?;
+        address.map_or(Ok(()), |address| net.add_address(index, address))?;
+        Ok(net.set_link(index, true)?)
+    }
+
+    fn route(&mut self, route: &Route) -> Result<(), Fault> {
+        let to = destination(&route.to).ok_or(Errno::EINVAL)?;
+        let via = route.via.parse().map_err(|_| Errno::EINVAL)?;
+        Ok(self.net()?.add_route(to, via)?)
+    }
+
+    fn new_root(&mut self) -> Result<(), Fault> {
+        self.tree = Some(root::prepare(self.job.spec, root_of(self.job.spec)?)?);
+        Ok(())
+    }
+
+    fn bounding(&mut self) -> Result<(), Fault> {
+        let spec = self.job.spec;
+        let sets = sets(&spec.capabilities, spec.uid, &capability::permitted()?);
+        for &gone in capability::bounding()?.difference(&sets.bounding) {
+            capability::drop_bounding(gone).about(|| short(gone))?;
+        }
+        self.sets = Some(sets);
+        Ok(())
+    }
+
+    /// Groups before the user: afterwards there is no right to set them.
+    fn ids(&mut self) -> Result<(), Fault> {
+        let spec = self.job.spec;
+        match credentials::set_groups(&spec.groups) {
+            // A user namespace may forbid it altogether (CVE-2014-8989).
+            Err(Errno::EPERM) if in_user_namespace(spec) && spec.groups.is_empty() => {}
+            other => other.about(|| "groups".into())?,
+        }
+        credentials::set_group(spec.gid).about(|| format!("gid {}", spec.gid))?;
+        let keeps = |sets: &Sets| !sets.permitted.is_empty() || !sets.inheritable.is_empty();
+        if spec.uid != 0 && self.sets.as_ref().is_some_and(keeps) {
+            credentials::keep_capabilities()?;
+        }
+        credentials::set_user(spec.uid).about(|| format!("uid {}", spec.uid))
+    }
+
+    fn capabilities(&mut self) -> Result<(), Fault> {
+        let Some(sets) = &self.sets else { return Err(Errno::EINVAL.into()) };
+        let own = capability::permitted()?;
+        let mut missing: Vec<&Capability> = sets.permitted.difference(&own).collect();
+        if !missing.is_empty() {
+            missing.sort_by_key(|capability| capability.index());
+            let names: Vec<String> = missing.into_iter().copied().map(short).collect();
+            return Err(Errno::EPERM).about(|| names.join(" "));
+        }
+        capability::set(&sets.permitted, &sets.effective, &sets.inheritable)?;
+        Ok(capability::set_ambient(&sets.ambient)?)
+    }
+
+    fn init(&mut self) -> Result<(), Fault> {
+        let spec = self.job.spec;
+        // Non-dumpable, its files in /proc belong to the true root: an unprivileged caller could not join it any more.
+        let inspectable = in_user_namespace(spec);
+        Ok(init::split(spec.namespaces.contains(&Namespace::Pid), inspectable)?)
+    }
+
+    /// Returns only if the program could not be executed.
+    fn execute(&self) -> Fault {
+        let spec = self.job.spec;
+        let strings = |texts: Vec<String>| {
+            texts.into_iter().map(CString::new).collect::<Result<Vec<_>, _>>().map_err(|_| Errno::EINVAL)
+        };
+        let env = spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (args, env) = match (strings(spec.args.clone()), strings(env)) {
+            (Ok(args), Ok(env)) => (args, env),
+            _ => return Errno::EINVAL.into(),
+        };
+        if let Err(errno) = self.channel.send(&Message::Executing) {
+            return errno.into();
+        }
+        match &self.job.program {
+            Some(program) => {
+                process::execute_descriptor(std::os::fd::AsFd::as_fd(program), &args, &env).into()
+            }
+            None => search(spec, &args, &env).into(),
+        }
+    }
+}
+
+impl Step {
+    /// The steps that only take away.
+    fn is_confinement(self) -> bool {
+        use Step::{
+            Bounding, Capabilities, CloseDescriptors, Execute, Ids, Init, NoNewPrivileges, Rlimit, Stdio,
+            Umask, WorkingDirectory,
+        };
+        matches!(
+            self,
+            Rlimit
+                | Bounding
+                | Ids
+                | Capabilities
+                | NoNewPrivileges
+                | WorkingDirectory
+                | Umask
+                | Stdio
+                | CloseDescriptors
+                | Init
+                | Execute
+        )
+    }
+}
+
+/// A namespace without a user 0 is entered with all capabilities too: EINVAL says no more than that.
+fn become_root() -> Result<(), Errno> {
+    for result in [credentials::set_group(0), credentials::set_user(0)] {
+        if !matches!(result, Err(Errno::EINVAL)) {
+            result?;
+        }
+    }
+    Ok(())
+}
+
+fn root_of(spec: &Spec) -> Result<&Root, Errno> {
+    spec.root.as_ref().ok_or(Errno::EINVAL)
+}
+
+fn limit(spec: &Spec) -> Result<(), Fault> {
+    for (&kind, limit) in &spec.rlimits {
+        credentials::set_limit(kind, limit.soft, limit.hard)
+            .about(|| format!("{kind:?} {} {}", limit.soft, limit.hard).to_lowercase())?;
+    }
+    Ok(())
+}
+
+/// chdir(2), and the proof that the directory is below the root (CVE-2024-21626).
+fn working_directory(path: &Path) -> Result<(), Fault> {
+    file::change_directory(path)?;
+    file::working_directory()?;
+    Ok(())
+}
+
+fn close_descriptors(spec: &Spec) -> Result<(), Fault> {
+    descriptor::close_on_exec_from(3)?;
+    for &fd in &spec.keep_fds {
+        descriptor::set_inheritable(fd, true).about(|| format!("descriptor {fd}"))?;
+    }
+    Ok(())
+}
+
+/// As execvp(3) does it, in the container's own PATH: a name with a slash is a path.
+fn search(spec: &Spec, args: &[CString], env: &[CString]) -> Errno {
+    let Some(name) = spec.args.first() else { return Errno::EINVAL };
+    if name.contains('/') {
+        return process::execute(&args[0], args, env);
+    }
+    let mut refused = Errno::ENOENT;
+    for directory in spec.env.get("PATH").map_or("", String::as_str).split(':') {
+        let Ok(path) = CString::new(format!("{directory}/{name}")) else { return Errno::EINVAL };
+        match process::execute(&path, args, env) {
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            // It may still be elsewhere, but this is the better reason.
+            Errno::EACCES => refused = Errno::EACCES,
+            errno => return errno,
+        }
+    }
+    refused
+}

@@ -1,0 +1,54 @@
+//! The command line of `nsrun`, as a library: another binary can offer it as an applet.
+
+mod exec;
+mod explain;
+mod flags;
+mod message;
+mod run;
+mod supervise;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+/// The exit code for a container that could not be built; the program's own codes are below, as in env(1).
+pub const FAILED: i32 = 125;
+
+/// Runs one Linux container, built step by step.
+#[derive(Parser)]
+#[command(name = "nsrun", version, about, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit code: the program's own; 128 and its number if a signal killed it; 125 if the container could \
+                          not be built, 126 if the program could not be executed, 127 if there is none.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build a container and run a program in it.
+    Run(run::Run),
+    /// Run a program in the container of a process.
+    Exec(exec::ExecCommand),
+    /// Print the steps that would build the container, each with the shell command that does the same.
+    Explain(explain::Explain),
+}
+
+/// Does what the arguments say, the first of which is the program's own name, and returns the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Without anywhere to print to, the code still tells.
+            let _ = error.print();
+            return if error.use_stderr() { FAILED } else { 0 };
+        }
+    };
+    let done = match cli.command {
+        Command::Run(run) => run.run(),
+        Command::Exec(exec) => exec.run(),
+        Command::Explain(explain) => explain.run(),
+    };
+    done.unwrap_or_else(|message| message.print())
+}

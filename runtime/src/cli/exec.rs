@@ -1,0 +1,85 @@
+//! `nsrun exec`
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::message::Message;
+use super::supervise::{Watched, supervise};
+use crate::caps::short;
+use crate::exec::{Exec, Joined};
+use crate::spec::{Capabilities, Spec};
+use crate::sys::{signal, terminal};
+
+/// Run a program in the container of a process.
+#[derive(Debug, Args)]
+pub(super) struct ExecCommand {
+    /// A process of the container
+    #[arg(value_name = "PID")]
+    pid: i32,
+    /// User id inside
+    #[arg(long, default_value_t = 0)]
+    uid: u32,
+    /// Group id inside
+    #[arg(long, default_value_t = 0)]
+    gid: u32,
+    /// Working directory inside
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    cwd: PathBuf,
+    /// The program and its arguments
+    #[arg(last = true, value_name = "CMD", required = true)]
+    command: Vec<String>,
+}
+
+impl ExecCommand {
+    pub(super) fn run(self) -> Result<i32, Message> {
+        let interactive = terminal::is_terminal(std::io::stdin());
+        let mut container = of_process(self.pid)?;
+        container.uid = self.uid;
+        container.gid = self.gid;
+        container.cwd = self.cwd;
+        container.new_session = !interactive;
+        if let (true, Ok(kind)) = (interactive, std::env::var("TERM")) {
+            container.env.insert("TERM".into(), kind);
+        }
+        signal::block_all()?;
+        let mut joined = Exec::new(self.command).within(self.pid, &container)?;
+        supervise(&mut joined, interactive)
+    }
+}
+
+/// The confinement of a process: its bounding set and no_new_privs. proc_pid_status(5)
+fn of_process(pid: i32) -> Result<Spec, Message> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).map_err(|error| {
+        Message::new(format!("{path}: {error}"), "give the number of a process of the container")
+    })?;
+    let fields: BTreeMap<&str, &str> = status
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name, value.trim()))
+        .collect();
+    let bounding = fields.get("CapBnd").and_then(|mask| u64::from_str_radix(mask, 16).ok()).unwrap_or(0);
+    let kept = caps::all().into_iter().filter(|capability| capability.bitmask() & bounding != 0);
+    Ok(Spec {
+        capabilities: Capabilities { keep: kept.map(short).collect(), ..Capabilities::default() },
+        no_new_privileges: fields.get("NoNewPrivs") != Some(&"0"),
+        ..Spec::default()
+    })
+}
+
+impl Watched for Joined {
+    fn pid(&self) -> i32 {
+        Joined::pid(self)
+    }
+
+    fn ended(&mut self) -> crate::sys::Result<Option<crate::Status>> {
+        self.try_wait()
+    }
+
+    fn send(&self, signal: i32) -> crate::sys::Result<()> {
+        self.signal_number(signal)
+    }
+}

@@ -1,0 +1,61 @@
+//! Waiting for the program, and passing signals on.
+
+use std::fs;
+
+use super::message::Message;
+use crate::sys::process::Status;
+use crate::sys::signal::{self, Arrived};
+use crate::sys::{self, Errno, Signal, terminal};
+
+/// A program to wait for.
+pub(super) trait Watched {
+    fn pid(&self) -> i32;
+    fn ended(&mut self) -> sys::Result<Option<Status>>;
+    fn send(&self, signal: i32) -> sys::Result<()>;
+}
+
+/// Waits for the end and gives the exit code. Every signal must be blocked. `terminal`: the program shares the caller's.
+pub(super) fn supervise(program: &mut impl Watched, terminal: bool) -> Result<i32, Message> {
+    let mut fatal = None;
+    let status = loop {
+        if let Some(status) = program.ended()? {
+            break status;
+        }
+        let arrived = signal::wait()?;
+        if arrived.signal != signal::CHILD {
+            fatal = pass_on(program, arrived, terminal)?.or(fatal);
+        }
+    };
+    if terminal && terminal::is_terminal(std::io::stdin()) {
+        // A shell inside made its own process group the foreground one; a terminal that is gone needs none.
+        let _ = terminal::take_foreground(std::io::stdin());
+    }
+    Ok(fatal.map_or(status.code(), |signal| Status::Signaled(signal).code()))
+}
+
+/// Passes a signal on. The first process of a PID namespace ignores what it does not handle, but whoever signals `nsrun`
+/// means the end: then it is killed, and the signal is given back.
+fn pass_on(program: &impl Watched, arrived: Arrived, terminal: bool) -> sys::Result<Option<i32>> {
+    // What the terminal sends, it sends to the program too.
+    if arrived.from_kernel && terminal {
+        return Ok(None);
+    }
+    let ends = signal::ends_by_default(arrived.signal) && !handles(program.pid(), arrived.signal);
+    let sent = program.send(if ends { Signal::SIGKILL as i32 } else { arrived.signal });
+    match sent {
+        // It ended just now, and is reaped next.
+        Err(Errno::ESRCH) => Ok(None),
+        other => other.map(|()| ends.then_some(arrived.signal)),
+    }
+}
+
+/// Whether a process catches, ignores or waits for a signal: the masks in `/proc/PID/status`. proc_pid_status(5)
+fn handles(pid: i32, signal: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    };
+    let handled = mask("SigBlk:") | mask("SigIgn:") | mask("SigCgt:");
+    handled >> (signal - 1) & 1 == 1
+}

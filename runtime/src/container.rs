@@ -1,0 +1,89 @@
+//! The builder of a container.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::launch::{Job, launch};
+use crate::running::{Running, Teardown};
+use crate::spec::Spec;
+use crate::step::{Failure, Side, Step};
+use crate::steps::steps;
+use crate::sys::{self, Errno, descriptor};
+use crate::trace::{Trace, Tracer};
+
+/// A container to be. The caller must have one thread.
+pub struct Container<'a> {
+    spec: &'a Spec,
+    program: Option<OwnedFd>,
+    stdio: Option<[OwnedFd; 3]>,
+    trace: Option<&'a mut dyn FnMut(&Trace)>,
+}
+
+impl<'a> Container<'a> {
+    /// A container as specified.
+    pub fn new(spec: &'a Spec) -> Self {
+        Container { spec, program: None, stdio: None, trace: None }
+    }
+
+    /// Executes this open file, with the specification's arguments: it need not exist in the container's root.
+    #[must_use]
+    pub fn program(mut self, program: OwnedFd) -> Self {
+        self.program = Some(program);
+        self
+    }
+
+    /// The program's standard input, output and error; without them it has the caller's.
+    #[must_use]
+    pub fn stdio(mut self, stdio: [OwnedFd; 3]) -> Self {
+        self.stdio = Some(stdio);
+        self
+    }
+
+    /// Calls `trace` after each step. The container's side waits while it looks.
+    #[must_use]
+    pub fn trace(mut self, trace: &'a mut dyn FnMut(&Trace)) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+
+    /// Builds the container and starts its program. On failure nothing is left behind.
+    ///
+    /// # Errors
+    /// The step that failed; [`Step::Check`] for a specification that [`Spec::check`] refuses.
+    pub fn spawn(self) -> Result<Running, Failure> {
+        check(self.spec)?;
+        let job = Job {
+            spec: self.spec,
+            plan: steps(self.spec),
+            entry: None,
+            program: self.program,
+            stdio: self.stdio.map(above_standard).transpose().map_err(channel)?,
+            traced: self.trace.is_some(),
+        };
+        let mut teardown = Teardown::default();
+        let process = launch(&job, Tracer(self.trace), &mut teardown)?;
+        Ok(Running::new(process, teardown, self.spec.clone()))
+    }
+}
+
+fn check(spec: &Spec) -> Result<(), Failure> {
+    let Err(problems) = spec.check() else { return Ok(()) };
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    Err(Failure {
+        side: Side::Parent,
+        step: Step::Check,
+        index: None,
+        detail: problems.join("; "),
+        errno: Errno::EINVAL,
+    })
+}
+
+/// Copies with numbers that becoming 0, 1 and 2 in turn cannot overwrite.
+pub(crate) fn above_standard(stdio: [OwnedFd; 3]) -> sys::Result<[OwnedFd; 3]> {
+    let [input, output, error] = stdio;
+    let copy = |fd: OwnedFd| descriptor::copy_above(fd.as_fd(), 3);
+    Ok([copy(input)?, copy(output)?, copy(error)?])
+}
+
+pub(crate) fn channel(errno: Errno) -> Failure {
+    Failure { side: Side::Parent, step: Step::Stdio, index: None, detail: String::new(), errno }
+}

@@ -1,0 +1,83 @@
+//! The process between parent and child when namespaces are joined.
+//!
+//! setns(2) into a PID namespace takes effect for children only, and one into a user namespace takes away the rights that
+//! a new child's other namespaces need: so this process joins, gives birth to the child as a child of its own parent
+//! (CLONE_PARENT), and is done.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use crate::channel::{Channel, Message};
+use crate::launch::Job;
+use crate::spec::Namespace;
+use crate::step::{About, Fault, Step};
+use crate::sys::process::Birth;
+use crate::sys::{Errno, file, mount, namespace, process};
+use crate::{child, names};
+
+/// Joins, gives birth, and ends.
+pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
+    if let Err((position, fault)) = enter(job) {
+        child::fail(&channel, position, fault);
+    }
+    match process::clone(&job.born_in(), true) {
+        Ok(Birth::Child) => child::run(job, channel),
+        Ok(Birth::Parent(pid)) => {
+            // Without a parent to hear it, the child ends by itself when it asks for leave.
+            let _ = channel.send(&Message::Born(pid));
+            process::exit(0)
+        }
+        Err(errno) => child::fail(&channel, job.position(Step::Clone), errno.into()),
+    }
+}
+
+/// A namespace to join, and the position of its step.
+type Joinable = (u16, Namespace, OwnedFd);
+
+fn enter(job: &Job<'_>) -> Result<(), (u16, Fault)> {
+    let first = job.position(Step::Join);
+    // Everything is opened first: `/proc` may be another one afterwards.
+    let root = job.entry.map(|leader| file::handle(Path::new(&format!("/proc/{leader}/root"))));
+    let root = root.transpose().map_err(|errno| (job.position(Step::EnterRoot), errno.into()))?;
+    let mut joinable = Vec::new();
+    for ((&kind, peer), position) in job.spec.join.iter().zip(first..) {
+        let path = names::file_of(peer, kind).ok_or(Errno::EINVAL);
+        let path = path.about(|| format!("{kind} of {}", String::from(peer.clone())));
+        let opened = path.and_then(|path| File::open(&path).about(|| path.display().to_string()));
+        joinable.push((position, kind, opened.map_err(|fault| (position, fault))?.into()));
+    }
+    if job.entry.is_some() {
+        // Until execve a process of the container could trace this one, and reach what it has open (CVE-2016-9962).
+        process::forbid_inspection().map_err(|errno| (first, errno.into()))?;
+    }
+    join_all(joinable)?;
+    match root {
+        Some(root) => enter_root(&root).map_err(|errno| (job.position(Step::EnterRoot), errno.into())),
+        None => Ok(()),
+    }
+}
+
+/// A privileged caller may join what the user namespace does not own only before it joins that; an unprivileged one may
+/// join what it does own only afterwards.
+fn join_all(joinable: Vec<Joinable>) -> Result<(), (u16, Fault)> {
+    let (user, others): (Vec<_>, Vec<_>) =
+        joinable.into_iter().partition(|(_, kind, _)| *kind == Namespace::User);
+    let mut refused = Vec::new();
+    for joinable in others {
+        match join(&joinable) {
+            Err((_, fault)) if fault.errno == Errno::EPERM && !user.is_empty() => refused.push(joinable),
+            other => other?,
+        }
+    }
+    user.iter().chain(&refused).try_for_each(join)
+}
+
+fn join((position, kind, file): &Joinable) -> Result<(), (u16, Fault)> {
+    namespace::join(file.as_fd(), *kind).map_err(|errno| (*position, errno.into()))
+}
+
+fn enter_root(root: &OwnedFd) -> Result<(), Errno> {
+    file::change_directory_to(root)?;
+    mount::chroot(Path::new("."))
+}

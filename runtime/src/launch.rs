@@ -1,0 +1,209 @@
+//! The parent's part of a birth: the process, what needs rights outside, and the way to the program.
+
+use std::os::fd::OwnedFd;
+
+use crate::channel::{Channel, Message};
+use crate::running::{Process, Teardown};
+use crate::spec::{Namespace, Spec};
+use crate::step::{Failure, Fault, Side, Step};
+use crate::steps::{Phase, Planned};
+use crate::sys::process::Birth;
+use crate::sys::{Errno, descriptor, process};
+use crate::trace::{Trace, Tracer};
+use crate::{attach, child, describe, intermediate};
+
+/// What is to be started.
+pub(crate) struct Job<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) plan: Vec<Planned>,
+    /// The process whose root directory is entered after joining its namespaces.
+    pub(crate) entry: Option<i32>,
+    pub(crate) program: Option<OwnedFd>,
+    pub(crate) stdio: Option<[OwnedFd; 3]>,
+    /// Whether the child reports each step and waits for leave to go on.
+    pub(crate) traced: bool,
+}
+
+impl Job<'_> {
+    /// The steps of one phase, each with its position in the whole plan.
+    pub(crate) fn phase(&self, phase: Phase) -> impl Iterator<Item = (u16, &Planned)> {
+        (0u16..).zip(&self.plan).filter(move |(_, planned)| planned.phase == phase)
+    }
+
+    /// The position of a step, for failures of steps that come once.
+    pub(crate) fn position(&self, step: Step) -> u16 {
+        (0u16..).zip(&self.plan).find(|(_, planned)| planned.step == step).map_or(0, |(position, _)| position)
+    }
+
+    /// The namespaces that clone(2) itself makes.
+    pub(crate) fn born_in(&self) -> Vec<Namespace> {
+        let made = |kind: &Namespace| self.spec.namespaces.contains(kind);
+        [Namespace::User, Namespace::Pid].into_iter().filter(made).collect()
+    }
+
+    /// A fault of a step, told in full.
+    pub(crate) fn failure(&self, planned: &Planned, fault: Fault) -> Failure {
+        Failure {
+            side: planned.side(),
+            step: planned.step,
+            index: describe::shown_index(planned),
+            detail: fault.detail.unwrap_or_else(|| describe::detail(self.spec, planned)),
+            errno: fault.errno,
+        }
+    }
+}
+
+/// Starts the job. What has to be taken down later is noted in `teardown` as soon as it exists.
+pub(crate) fn launch(
+    job: &Job<'_>,
+    tracer: Tracer<'_, '_>,
+    teardown: &mut Teardown,
+) -> Result<Process, Failure> {
+    let (channel, birth) = give_birth(job)?;
+    let mut parent = Parent { job, channel, tracer };
+    let process = parent.meet(birth)?;
+    attach::attach(job, process.pid(), teardown, |planned| parent.tracer.tell(job, planned, process.pid()))?;
+    // A child that died meanwhile has left its message, which is read next.
+    let _ = parent.channel.send(&Message::Go);
+    parent.follow(process)
+}
+
+fn give_birth(job: &Job<'_>) -> Result<(Channel, i32), Failure> {
+    let failed = |step, detail: &str, errno| Failure {
+        side: Side::Parent,
+        step,
+        index: None,
+        detail: detail.to_owned(),
+        errno,
+    };
+    match process::threads() {
+        Ok(1) => {}
+        Ok(many) => return Err(failed(Step::OneThread, &format!("{many} threads"), Errno::EBUSY)),
+        Err(errno) => return Err(failed(Step::OneThread, "/proc/self/task", errno)),
+    }
+    for &fd in &job.spec.keep_fds {
+        descriptor::check_open(fd).map_err(|errno| {
+            failed(Step::CloseDescriptors, &format!("descriptor {fd} is to be kept"), errno)
+        })?;
+    }
+    let (parent, child) = Channel::pair().map_err(|errno| failed(Step::Channel, "", errno))?;
+    let joins = job.phase(Phase::Join).next().is_some();
+    let namespaces = if joins { Vec::new() } else { job.born_in() };
+    match process::clone(&namespaces, false) {
+        Err(errno) => {
+            let clone = &job.plan[usize::from(job.position(Step::Clone))];
+            Err(job.failure(clone, errno.into()))
+        }
+        Ok(Birth::Parent(pid)) => Ok((parent, pid)),
+        Ok(Birth::Child) => {
+            // While this copy is open, nobody notices the parent's death.
+            drop(parent);
+            if joins { intermediate::run(job, child) } else { child::run(job, child) }
+        }
+    }
+}
+
+struct Parent<'j, 't, 'f> {
+    job: &'j Job<'j>,
+    channel: Channel,
+    tracer: Tracer<'t, 'f>,
+}
+
+impl Parent<'_, '_, '_> {
+    /// Waits until the child is there with all its namespaces. `birth` is the child, or the intermediate process.
+    fn meet(&mut self, birth: i32) -> Result<Process, Failure> {
+        let joins = self.job.phase(Phase::Join).next().is_some();
+        let mut first = Process::new(birth);
+        let mut child = None;
+        let mut ready = false;
+        while !ready || (joins && child.is_none()) {
+            match self.receive()? {
+                Some(Message::Ready) => ready = true,
+                Some(Message::Born(pid)) => child = Some(Process::new(pid)),
+                Some(Message::Passed { position }) => self.passed(position, birth)?,
+                Some(Message::Failed { position, errno, detail }) => {
+                    return Err(self.failed(position, errno, detail));
+                }
+                _ => return Err(self.lost(&mut first)),
+            }
+        }
+        match child {
+            None => Ok(first),
+            Some(child) => {
+                // The intermediate process has nothing left to do.
+                first.wait().map_err(|errno| self.broken(errno))?;
+                Ok(child)
+            }
+        }
+    }
+
+    /// Follows the child until its program runs.
+    fn follow(&mut self, mut process: Process) -> Result<Process, Failure> {
+        let mut executing = false;
+        loop {
+            match self.receive()? {
+                Some(Message::Executing) => executing = true,
+                Some(Message::Passed { position }) => self.passed(position, process.pid())?,
+                Some(Message::Failed { position, errno, detail }) => {
+                    return Err(self.failed(position, errno, detail));
+                }
+                None if executing => {
+                    let execute = &self.job.plan[usize::from(self.job.position(Step::Execute))];
+                    self.tracer.tell(self.job, execute, process.pid());
+                    return Ok(process);
+                }
+                _ => return Err(self.lost(&mut process)),
+            }
+        }
+    }
+
+    fn receive(&self) -> Result<Option<Message>, Failure> {
+        self.channel.receive().map_err(|errno| self.broken(errno))
+    }
+
+    fn passed(&mut self, position: u16, pid: i32) -> Result<(), Failure> {
+        if let Some(planned) = self.job.plan.get(usize::from(position)) {
+            self.tracer.tell(self.job, planned, pid);
+        }
+        self.channel.send(&Message::Go).map_err(|errno| self.broken(errno))
+    }
+
+    fn failed(&self, position: u16, errno: Errno, detail: String) -> Failure {
+        match self.job.plan.get(usize::from(position)) {
+            Some(planned) => {
+                let detail = (!detail.is_empty()).then_some(detail);
+                self.job.failure(planned, Fault { errno, detail })
+            }
+            None => self.broken(Errno::EPROTO),
+        }
+    }
+
+    fn broken(&self, errno: Errno) -> Failure {
+        Failure { side: Side::Parent, step: Step::Channel, index: None, detail: String::new(), errno }
+    }
+
+    /// The child is gone without a word: what the kernel or somebody else did to it.
+    fn lost(&self, process: &mut Process) -> Failure {
+        let detail = match process.wait() {
+            Ok(process::Status::Signaled(signal)) => format!("killed by signal {signal} during set-up"),
+            Ok(process::Status::Exited(code)) => format!("ended with code {code} during set-up"),
+            Err(errno) => format!("lost during set-up, waitpid {errno:?}"),
+        };
+        Failure { side: Side::Child, step: Step::Channel, index: None, detail, errno: Errno::ECHILD }
+    }
+}
+
+impl Tracer<'_, '_> {
+    fn tell(&mut self, job: &Job<'_>, planned: &Planned, pid: i32) {
+        if let Some(trace) = self.0.as_mut() {
+            trace(&Trace {
+                side: planned.side(),
+                step: planned.step,
+                index: describe::shown_index(planned),
+                detail: describe::detail(job.spec, planned),
+                // A process that is already gone has none to show.
+                namespaces: crate::namespaces(Some(pid)).unwrap_or_default(),
+            });
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The plan: which steps build a container, on which side, in which order. It is executed, traced and explained as it is.
+
+use crate::spec::{Namespace, Propagation, Spec, Switch};
+use crate::step::{Side, Step};
+
+/// When a step runs. [`crate::channel`] draws who waits for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Phase {
+    /// In an intermediate process, which then gives birth to the child.
+    Join,
+    /// In the parent: the child is born.
+    Birth,
+    /// In the child: its other namespaces.
+    Isolate,
+    /// In the parent, while the child waits: what needs rights outside.
+    Attach,
+    /// In the child, to the end.
+    Build,
+}
+
+/// A step at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Planned {
+    /// When.
+    pub phase: Phase,
+    /// What.
+    pub step: Step,
+    /// Which of several, from 0, in the order of the specification.
+    pub index: Option<u16>,
+}
+
+impl Planned {
+    /// Where it runs.
+    pub fn side(&self) -> Side {
+        match self.phase {
+            Phase::Birth | Phase::Attach => Side::Parent,
+            Phase::Join | Phase::Isolate | Phase::Build => Side::Child,
+        }
+    }
+
+    /// The index as a position in a list of the specification.
+    pub(crate) fn position(&self) -> usize {
+        self.index.map_or(0, usize::from)
+    }
+}
+
+/// Every step of a container, in order.
+pub fn steps(spec: &Spec) -> Vec<Planned> {
+    let mut plan = Plan { steps: Vec::new(), phase: Phase::Join };
+    born(spec, &mut plan);
+    attached(spec, &mut plan);
+    connected(spec, &mut plan);
+    mounted(spec, &mut plan);
+    confined(spec, &mut plan);
+    plan.steps
+}
+
+/// The namespaces that unshare(2) makes before the parent does its part; the cgroup namespace must wait for that.
+pub(crate) fn unshared(spec: &Spec) -> Vec<Namespace> {
+    use Namespace::{Ipc, Mount, Net, Uts};
+    [Uts, Ipc, Net, Mount].into_iter().filter(|kind| spec.namespaces.contains(kind)).collect()
+}
+
+/// Whether the container has a user namespace of its own, made or joined.
+pub(crate) fn in_user_namespace(spec: &Spec) -> bool {
+    spec.namespaces.contains(&Namespace::User) || spec.join.contains_key(&Namespace::User)
+}
+
+fn born(spec: &Spec, plan: &mut Plan) {
+    // Before a user namespace takes away the rights over what is joined.
+    plan.at(Phase::Join).each(spec.join.len(), Step::Join);
+    // A PID namespace takes only children in, and a user namespace made here owns all that follow.
+    plan.at(Phase::Birth).always(Step::Clone);
+    plan.at(Phase::Isolate)
+        // An ignored SIGCHLD or a blocked SIGTERM would outlive execve.
+        .always(Step::ResetSignals)
+        .each(unshared(spec).len(), Step::Unshare);
+}
+
+fn attached(spec: &Spec, plan: &mut Plan) {
+    plan.at(Phase::Attach)
+        // Only a process outside may write a map of more than its own id.
+        .when(spec.namespaces.contains(&Namespace::User), Step::IdMap)
+        // The limits are there before the first process that they bind.
+        .when(spec.cgroup.is_some(), Step::Cgroup)
+        .when(spec.cgroup.is_some(), Step::EnterCgroup)
+        // The child's network namespace has to exist, and only the parent sees both.
+        .each(spec.links.len(), Step::Link)
+        .each(spec.devices.len(), Step::Device);
+}
+
+fn connected(spec: &Spec, plan: &mut Plan) {
+    plan.at(Phase::Build)
+        // Files made from here on must belong to an id that the namespace has.
+        .when(in_user_namespace(spec), Step::BecomeRoot)
+        // Early, so that a parent that dies during a long copy takes the child along.
+        .when(spec.die_with_parent, Step::DieWithParent)
+        // Without the caller's terminal nothing can be typed into it (CVE-2017-5226).
+        .when(spec.new_session, Step::NewSession)
+        // The cgroup that a process is in now becomes the namespace's root.
+        .when(spec.namespaces.contains(&Namespace::Cgroup), Step::Unshare)
+        .when(spec.hostname.is_some(), Step::Hostname)
+        .when(spec.domainname.is_some(), Step::Domainname)
+        // The kernel makes it down.
+        .when(spec.loopback, Step::Loopback)
+        .each(spec.links.len(), Step::LinkAddress)
+        .each(spec.devices.len(), Step::DeviceAddress)
+        // A gateway must be in reach of an address.
+        .each(spec.routes.len(), Step::Route);
+}
+
+fn mounted(spec: &Spec, plan: &mut Plan) {
+    let own = spec.namespaces.contains(&Namespace::Mount);
+    let root = spec.root.as_ref();
+    let pivot = root.is_some_and(|root| root.switch == Switch::Pivot);
+    plan.at(Phase::Build)
+        // Before the first mount, or it would appear outside.
+        .when(own && spec.propagation != Propagation::Unchanged, Step::Propagation)
+        .when(root.is_some(), Step::Root)
+        .when(root.is_some_and(|root| root.skeleton.is_some()), Step::Skeleton)
+        .when(spec.proc, Step::Proc)
+        .when(spec.sysfs, Step::Sysfs)
+        .when(spec.dev, Step::Dev)
+        .each(spec.mounts.len(), Step::Mount)
+        // Before `/proc/sys` is read-only.
+        .when(!spec.sysctls.is_empty(), Step::Sysctl)
+        // Still from outside, where `/dev/null` is known to be the real one.
+        .when(own && !spec.masked.is_empty(), Step::Mask)
+        .when(own && !spec.read_only.is_empty(), Step::ReadOnly)
+        .when(pivot, Step::PivotRoot)
+        // Mounted or in a descriptor, the old root is the way out.
+        .when(pivot && root.is_some_and(|root| root.keep_old.is_none()), Step::DetachOldRoot)
+        .when(root.is_some() && !pivot, Step::Chroot)
+        .when(root.is_some_and(|root| root.read_only), Step::RootReadOnly);
+}
+
+fn confined(spec: &Spec, plan: &mut Plan) {
+    plan.at(Phase::Build)
+        // Raising a limit needs a capability that is about to go.
+        .when(!spec.rlimits.is_empty(), Step::Rlimit)
+        // Dropping from the bounding set needs CAP_SETPCAP, which the ids' change may take.
+        .always(Step::Bounding)
+        .always(Step::Ids)
+        .always(Step::Capabilities)
+        // The change of the user id cleared it.
+        .when(spec.die_with_parent, Step::DieWithParent)
+        .when(spec.no_new_privileges, Step::NoNewPrivileges)
+        // As the user who will work there.
+        .always(Step::WorkingDirectory)
+        .always(Step::Umask)
+        .always(Step::Stdio)
+        // Marked, not closed: the channel must live until execve.
+        .always(Step::CloseDescriptors)
+        .when(spec.init, Step::Init)
+        .always(Step::Execute);
+}
+
+/// A list of steps under construction.
+struct Plan {
+    steps: Vec<Planned>,
+    phase: Phase,
+}
+
+impl Plan {
+    fn at(&mut self, phase: Phase) -> &mut Self {
+        self.phase = phase;
+        self
+    }
+
+    fn always(&mut self, step: Step) -> &mut Self {
+        self.steps.push(Planned { phase: self.phase, step, index: None });
+        self
+    }
+
+    fn when(&mut self, needed: bool, step: Step) -> &mut Self {
+        if needed { self.always(step) } else { self }
+    }
+
+    fn each(&mut self, count: usize, step: Step) -> &mut Self {
+        let phase = self.phase;
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        self.steps.extend((0..count).map(|index| Planned { phase, step, index: Some(index) }));
+        self
+    }
+}

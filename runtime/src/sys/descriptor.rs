@@ -1,0 +1,80 @@
+//! File descriptors: inheritance, copies. close_range(2), fcntl(2), dup3(2).
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::unistd;
+
+use super::{Errno, Result};
+
+/// Marks every descriptor from `first` on as closed by execve(2).
+pub fn close_on_exec_from(first: RawFd) -> Result<()> {
+    let flags = libc::CLOSE_RANGE_CLOEXEC;
+    // SAFETY: three numbers are passed, no pointer; no descriptor is closed yet, so no owner is surprised.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
+    match Errno::result(result) {
+        // ENOSYS before Linux 5.9, EINVAL before 5.11, which brought the flag.
+        Err(Errno::ENOSYS | Errno::EINVAL) => {
+            each_open(|fd| if fd >= first { set_inheritable(fd, false) } else { Ok(()) })
+        }
+        other => other.map(drop),
+    }
+}
+
+fn each_open(mut act: impl FnMut(RawFd) -> Result<()>) -> Result<()> {
+    let listed = std::fs::read_dir("/proc/self/fd").map_err(|error| super::errno_of(&error))?;
+    let open: Vec<RawFd> =
+        listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    for fd in open {
+        match act(fd) {
+            // The listing's own descriptor is gone by now.
+            Err(Errno::EBADF) => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether execve(2) leaves the descriptor open. `EBADF` if there is none of that number.
+pub fn set_inheritable(fd: RawFd, inheritable: bool) -> Result<()> {
+    let flags = if inheritable { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
+    // SAFETY: the borrow lasts for this one call, which the kernel answers with EBADF if nothing is open there.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fcntl(fd, FcntlArg::F_SETFD(flags)).map(drop)
+}
+
+/// `EBADF` unless a descriptor of that number is open.
+pub fn check_open(fd: RawFd) -> Result<()> {
+    // SAFETY: the borrow lasts for this one call, which the kernel answers with EBADF if nothing is open there.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fcntl(fd, FcntlArg::F_GETFD).map(drop)
+}
+
+/// A copy with a number of at least `least`, closed by execve(2).
+pub fn copy_above(fd: impl AsFd, least: RawFd) -> Result<OwnedFd> {
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(least))?;
+    // SAFETY: fcntl just made this descriptor and nothing else knows it.
+    Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(copy) })
+}
+
+/// Makes three descriptors this process's standard ones. Each must have a number above 2.
+pub fn set_standard(stdio: &[OwnedFd; 3]) -> Result<()> {
+    unistd::dup2_stdin(&stdio[0])?;
+    unistd::dup2_stdout(&stdio[1])?;
+    unistd::dup2_stderr(&stdio[2])
+}
+
+/// Closes every descriptor from `first` on. For a process that uses none of them any more and never drops their owners.
+pub fn close_from(first: RawFd) -> Result<()> {
+    // SAFETY: three numbers are passed, no pointer. The caller's contract is that no owner is used or dropped afterwards.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    match Errno::result(result) {
+        Err(Errno::ENOSYS) => each_open(|fd| if fd >= first { close(fd) } else { Ok(()) }),
+        other => other.map(drop),
+    }
+}
+
+fn close(fd: RawFd) -> Result<()> {
+    // SAFETY: a number is passed, no pointer; the contract is that of `close_from`.
+    Errno::result(unsafe { libc::close(fd) }).map(drop)
+}

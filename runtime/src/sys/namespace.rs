@@ -1,0 +1,58 @@
+//! namespaces(7): unshare(2), setns(2), sethostname(2).
+
+use std::os::fd::BorrowedFd;
+
+use nix::sched::{self, CloneFlags};
+use nix::unistd;
+
+use super::{Errno, Result};
+use crate::spec::Namespace;
+
+/// The namespace's CLONE_NEW* bit.
+pub(super) fn flag(namespace: Namespace) -> CloneFlags {
+    match namespace {
+        Namespace::User => CloneFlags::CLONE_NEWUSER,
+        Namespace::Pid => CloneFlags::CLONE_NEWPID,
+        Namespace::Uts => CloneFlags::CLONE_NEWUTS,
+        Namespace::Ipc => CloneFlags::CLONE_NEWIPC,
+        Namespace::Net => CloneFlags::CLONE_NEWNET,
+        Namespace::Mount => CloneFlags::CLONE_NEWNS,
+        Namespace::Cgroup => CloneFlags::CLONE_NEWCGROUP,
+    }
+}
+
+/// unshare(2) of one namespace. For `Pid` the next child is born in the new one.
+pub fn unshare(namespace: Namespace) -> Result<()> {
+    sched::unshare(flag(namespace))
+}
+
+/// setns(2) into a namespace of that kind. For `Pid` the next child is born in it.
+pub fn join(file: BorrowedFd<'_>, namespace: Namespace) -> Result<()> {
+    sched::setns(file, flag(namespace))
+}
+
+/// sethostname(2) of the own UTS namespace.
+pub fn set_hostname(name: &str) -> Result<()> {
+    unistd::sethostname(name)
+}
+
+/// setdomainname(2) of the own UTS namespace.
+pub fn set_domainname(name: &str) -> Result<()> {
+    // SAFETY: the kernel reads `len` bytes from `name`, which outlives the call; no terminator is needed.
+    let result = unsafe { libc::setdomainname(name.as_ptr().cast(), name.len()) };
+    Errno::result(result).map(drop)
+}
+
+/// Calls `act` in another network namespace and comes back. A socket that it opens stays there.
+///
+/// # Errors
+/// `EPERM` without CAP_SYS_ADMIN over both. If there is no way back the process ends: all that follows would be wrong.
+pub fn within_network<T>(file: BorrowedFd<'_>, act: impl FnOnce() -> T) -> Result<T> {
+    let home = std::fs::File::open("/proc/self/ns/net").map_err(|error| super::errno_of(&error))?;
+    join(file, Namespace::Net)?;
+    let result = act();
+    if join(std::os::fd::AsFd::as_fd(&home), Namespace::Net).is_err() {
+        std::process::abort();
+    }
+    Ok(result)
+}

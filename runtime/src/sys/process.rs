@@ -1,0 +1,148 @@
+//! Birth and death of processes. clone(2), execveat(2), waitpid(2), prctl(2).
+
+use std::ffi::{CStr, CString};
+use std::os::fd::BorrowedFd;
+use std::os::linux::fs::MetadataExt;
+
+use nix::fcntl::AtFlags;
+use nix::sched::CloneFlags;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{self, Pid};
+
+use super::{Errno, Result, errno_of};
+use crate::spec::Namespace;
+
+/// Which side of [`clone`] this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Birth {
+    /// The new process.
+    Child,
+    /// The caller, with the child's id as the caller's PID namespace numbers it.
+    Parent(i32),
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It exited with this code.
+    Exited(i32),
+    /// A signal, by number, killed it.
+    Signaled(i32),
+}
+
+impl Status {
+    /// The code a shell would report: the program's own, or 128 and the signal's number.
+    pub fn code(self) -> i32 {
+        match self {
+            Status::Exited(code) => code,
+            Status::Signaled(signal) => 128 + signal,
+        }
+    }
+}
+
+/// Threads of this process, by `/proc/self/task`.
+pub fn threads() -> Result<u64> {
+    let task = std::fs::metadata("/proc/self/task").map_err(|error| errno_of(&error))?;
+    // A directory has a link for itself, one from its parent, and one for each subdirectory.
+    Ok(task.st_nlink().saturating_sub(2))
+}
+
+/// clone(2) without a new stack: like fork(2), and the child is born in `namespaces`. With `sibling` the child belongs to
+/// the caller's parent (CLONE_PARENT).
+///
+/// The caller must have one thread: a lock that another thread holds would stay locked in the child for ever.
+pub fn clone(namespaces: &[Namespace], sibling: bool) -> Result<Birth> {
+    let mut flags: CloneFlags = namespaces.iter().map(|&kind| super::namespace::flag(kind)).collect();
+    flags.set(CloneFlags::CLONE_PARENT, sibling);
+    let flags = libc::c_long::from(flags.bits()) | libc::c_long::from(libc::SIGCHLD);
+    // SAFETY: without CLONE_VM and without a stack the child goes on in its own copy of this memory, as after fork(2),
+    // and no pointer is passed.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    match Errno::result(pid)? {
+        0 => Ok(Birth::Child),
+        pid => Ok(Birth::Parent(i32::try_from(pid).map_err(|_| Errno::ERANGE)?)),
+    }
+}
+
+/// Ends this process at once: no destructor runs and no buffer of the parent is flushed twice. `_exit(2)`.
+pub fn exit(code: i32) -> ! {
+    // SAFETY: _exit never returns and runs no code of this process.
+    unsafe { libc::_exit(code) }
+}
+
+/// Replaces the program by the one open as `program`. execveat(2) with AT_EMPTY_PATH.
+pub fn execute_descriptor(program: BorrowedFd<'_>, args: &[CString], env: &[CString]) -> Errno {
+    match unistd::execveat(program, c"", args, env, AtFlags::AT_EMPTY_PATH) {
+        Err(errno) => errno,
+    }
+}
+
+/// Replaces the program by the one at `path`. execve(2).
+pub fn execute(path: &CStr, args: &[CString], env: &[CString]) -> Errno {
+    match unistd::execve(path, args, env) {
+        Err(errno) => errno,
+    }
+}
+
+/// Waits for the end of a child and reaps it. waitpid(2)
+pub fn wait(pid: i32) -> Result<Status> {
+    loop {
+        match waitpid(Pid::from_raw(pid), None) {
+            Err(Errno::EINTR) => continue,
+            other => {
+                if let Some((_, status)) = ended(other?) {
+                    return Ok(status);
+                }
+            }
+        }
+    }
+}
+
+/// Reaps a child that ended, if there is one: the one named, or any for `None`.
+pub fn reap(pid: Option<i32>) -> Result<Option<(i32, Status)>> {
+    match waitpid(pid.map(Pid::from_raw), Some(WaitPidFlag::WNOHANG)) {
+        Ok(status) => Ok(ended(status)),
+        Err(Errno::ECHILD) if pid.is_none() => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn ended(status: WaitStatus) -> Option<(i32, Status)> {
+    match status {
+        WaitStatus::Exited(pid, code) => Some((pid.as_raw(), Status::Exited(code))),
+        WaitStatus::Signaled(pid, signal, _) => Some((pid.as_raw(), Status::Signaled(signal as i32))),
+        _ => None,
+    }
+}
+
+/// setsid(2)
+pub fn new_session() -> Result<()> {
+    unistd::setsid().map(drop)
+}
+
+/// The session of a process; 0 if it is in another PID namespace. getsid(2)
+pub fn session(pid: Option<i32>) -> Result<i32> {
+    unistd::getsid(pid.map(Pid::from_raw)).map(Pid::as_raw)
+}
+
+/// PR_SET_PDEATHSIG: SIGKILL when the parent's thread ends. A change of the user id in the kernel's eyes clears it.
+pub fn die_with_parent() -> Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)
+}
+
+/// PR_SET_CHILD_SUBREAPER: orphans below this process become its children.
+pub fn adopt_orphans() -> Result<()> {
+    prctl::set_child_subreaper(true)
+}
+
+/// PR_SET_DUMPABLE 0: neither ptrace(2) nor `/proc/PID/exe` nor `/proc/PID/fd` works on this process, until its execve(2).
+pub fn forbid_inspection() -> Result<()> {
+    prctl::set_dumpable(false)
+}
+
+/// PR_SET_NO_NEW_PRIVS
+pub fn no_new_privileges() -> Result<()> {
+    prctl::set_no_new_privs()
+}

@@ -1,0 +1,79 @@
+//! signal(7): masks, dispositions, waiting, sending.
+
+use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
+use nix::unistd::Pid;
+
+use super::{Errno, Result};
+
+/// A signal that came to [`wait`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Arrived {
+    /// Its number.
+    pub signal: i32,
+    /// The kernel sent it, as the terminal does for Ctrl-C, and not a process.
+    pub from_kernel: bool,
+}
+
+/// Blocks every signal of this thread, so that [`wait`] gets them.
+pub fn block_all() -> Result<()> {
+    signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
+}
+
+/// Every signal's default disposition, and none blocked: what a program expects to start with.
+pub fn reset() -> Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator() {
+        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+            // SAFETY: SIG_DFL runs no code of this process.
+            unsafe { signal::sigaction(signal, &default) }?;
+        }
+    }
+    signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+/// Waits for the next signal; all must be blocked. sigwaitinfo(2)
+pub fn wait() -> Result<Arrived> {
+    let all = SigSet::all();
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();
+    loop {
+        // SAFETY: both pointers are to objects of the type that the call takes, alive for the call.
+        match Errno::result(unsafe { libc::sigwaitinfo(all.as_ref(), info.as_mut_ptr()) }) {
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(errno),
+            Ok(signal) => {
+                // SAFETY: the call succeeded, so the kernel filled it in.
+                let info = unsafe { info.assume_init() };
+                return Ok(Arrived { signal, from_kernel: info.si_code == libc::SI_KERNEL });
+            }
+        }
+    }
+}
+
+/// kill(2), by the signal's number; 0 sends nothing and tells whether it could.
+pub fn send(pid: i32, signal: i32) -> Result<()> {
+    // SAFETY: two numbers are passed, no pointer.
+    Errno::result(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// kill(2)
+pub fn kill(pid: i32, signal: Signal) -> Result<()> {
+    signal::kill(Pid::from_raw(pid), signal)
+}
+
+/// SIGCHLD's number.
+pub const CHILD: i32 = libc::SIGCHLD;
+
+/// Whether a process that does not handle the signal ends by it. signal(7)
+pub fn ends_by_default(signal: i32) -> bool {
+    !matches!(
+        signal,
+        libc::SIGCHLD
+            | libc::SIGCONT
+            | libc::SIGSTOP
+            | libc::SIGTSTP
+            | libc::SIGTTIN
+            | libc::SIGTTOU
+            | libc::SIGURG
+            | libc::SIGWINCH
+    )
+}

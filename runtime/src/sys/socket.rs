@@ -1,0 +1,53 @@
+//! A pair of connected sockets that keep the limits of messages. unix(7), SOCK_SEQPACKET.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType};
+
+use super::{Errno, Result};
+
+/// Two ends, both closed by execve(2), neither with the number of a standard descriptor.
+pub fn pair() -> Result<(OwnedFd, OwnedFd)> {
+    let (left, right) =
+        socket::socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    Ok((above_standard(left)?, above_standard(right)?))
+}
+
+fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { super::descriptor::copy_above(fd, 3) }
+}
+
+/// Sends one message; `EPIPE` (and no SIGPIPE) if the other end is gone.
+pub fn send(fd: BorrowedFd<'_>, message: &[u8]) -> Result<()> {
+    loop {
+        match socket::send(fd.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL) {
+            Err(Errno::EINTR) => continue,
+            other => return other.map(drop),
+        }
+    }
+}
+
+/// Waits for one message and gives its length; 0 once the other end is gone.
+pub fn receive(fd: BorrowedFd<'_>, message: &mut [u8]) -> Result<usize> {
+    loop {
+        match socket::recv(fd.as_raw_fd(), message, MsgFlags::empty()) {
+            Err(Errno::EINTR) => continue,
+            other => return other,
+        }
+    }
+}
+
+/// Whether the other end is gone. Does not wait.
+pub fn hung_up(fd: impl AsFd) -> Result<bool> {
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::empty())];
+    poll(&mut fds, PollTimeout::ZERO)?;
+    Ok(fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
+}
+
+/// Waits until the file reports an exceptional condition, as `cgroup.events` does when it changes, at most
+/// `milliseconds`. Whether it did.
+pub fn wait_for_change(fd: impl AsFd, milliseconds: u16) -> Result<bool> {
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLPRI)];
+    Ok(poll(&mut fds, PollTimeout::from(milliseconds))? > 0)
+}
