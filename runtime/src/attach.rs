@@ -20,10 +20,9 @@ pub(crate) fn attach(
     teardown: &mut Teardown,
     mut done: impl FnMut(&Planned),
 ) -> Result<(), Failure> {
-    let clone = &job.plan[usize::from(job.position(Step::Clone))];
-    done(clone);
     if let Some(leader) = job.entry {
         let entered = cgroup::follow(pid, leader);
+        let clone = job.only(Step::Clone);
         entered.map_err(|fault| Failure { step: Step::EnterCgroup, ..job.failure(clone, fault) })?;
     }
     for (_, planned) in job.phase(Phase::Attach) {

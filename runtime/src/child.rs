@@ -28,6 +28,8 @@ pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
     if child.channel.send(&Message::Ready).and_then(|()| child.channel.await_go()).is_err() {
         process::exit(NOT_BUILT);
     }
+    // The modes of files, devices and directories are those that the steps say; the program's own mask is set at the end.
+    credentials::set_umask(0);
     child.perform(Phase::Build);
     process::exit(NOT_BUILT)
 }
@@ -160,10 +162,14 @@ impl Child<'_> {
 
     fn link_address(&mut self, position: usize) -> Result<(), Fault> {
         let link = &self.job.spec.links[position];
-        let Some(address) = &link.container_address else { return Ok(()) };
-        let address = parse(address)?;
+        let address = link.container_address.as_deref().map(parse).transpose()?;
         let net = self.net()?;
-        Ok(net.add_address(net.index(&link.container)?, address)?)
+        let index = net.index(&link.container)?;
+        address.map_or(Ok(()), |address| net.add_address(index, address))?;
+        if !link.down {
+            net.set_link(index, true)?;
+        }
+        Ok(())
     }
 
     fn device_address(&mut self, device: &Device) -> Result<(), Fault> {

@@ -35,6 +35,11 @@ impl Job<'_> {
         (0u16..).zip(&self.plan).find(|(_, planned)| planned.step == step).map_or(0, |(position, _)| position)
     }
 
+    /// A step that comes once, and always.
+    pub(crate) fn only(&self, step: Step) -> &Planned {
+        &self.plan[usize::from(self.position(step))]
+    }
+
     /// The namespaces that clone(2) itself makes.
     pub(crate) fn born_in(&self) -> Vec<Namespace> {
         let made = |kind: &Namespace| self.spec.namespaces.contains(kind);
@@ -90,10 +95,7 @@ fn give_birth(job: &Job<'_>) -> Result<(Channel, i32), Failure> {
     let joins = job.phase(Phase::Join).next().is_some();
     let namespaces = if joins { Vec::new() } else { job.born_in() };
     match process::clone(&namespaces, false) {
-        Err(errno) => {
-            let clone = &job.plan[usize::from(job.position(Step::Clone))];
-            Err(job.failure(clone, errno.into()))
-        }
+        Err(errno) => Err(job.failure(job.only(Step::Clone), errno.into())),
         Ok(Birth::Parent(pid)) => Ok((parent, pid)),
         Ok(Birth::Child) => {
             // While this copy is open, nobody notices the parent's death.
@@ -116,11 +118,16 @@ impl Parent<'_, '_, '_> {
         let mut first = Process::new(birth);
         let mut child = None;
         let mut ready = false;
+        if !joins {
+            self.tracer.tell(self.job, self.job.only(Step::Clone), birth);
+        }
         while !ready || (joins && child.is_none()) {
             match self.receive()? {
                 Some(Message::Ready) => ready = true,
                 Some(Message::Born(pid)) => child = Some(Process::new(pid)),
-                Some(Message::Passed { position }) => self.passed(position, birth)?,
+                Some(Message::Passed { position }) => {
+                    self.passed(position, child.as_ref().map_or(birth, Process::pid))?;
+                }
                 Some(Message::Failed { position, errno, detail }) => {
                     return Err(self.failed(position, errno, detail));
                 }
@@ -148,8 +155,7 @@ impl Parent<'_, '_, '_> {
                     return Err(self.failed(position, errno, detail));
                 }
                 None if executing => {
-                    let execute = &self.job.plan[usize::from(self.job.position(Step::Execute))];
-                    self.tracer.tell(self.job, execute, process.pid());
+                    self.tracer.tell(self.job, self.job.only(Step::Execute), process.pid());
                     return Ok(process);
                 }
                 _ => return Err(self.lost(&mut process)),

@@ -36,7 +36,7 @@ pub struct VethPair<'a> {
     pub namespace: Option<BorrowedFd<'a>>,
     /// Bytes, of both ends.
     pub mtu: Option<u32>,
-    /// Whether both ends are up.
+    /// Whether the end in this network namespace is up. The peer cannot be: veth_open() wants both ends.
     pub up: bool,
 }
 
@@ -68,7 +68,7 @@ impl Net {
             (peer, host) = (peer.mtu(mtu), host.mtu(mtu));
         }
         if pair.up {
-            (peer, host) = (peer.up(), host.up());
+            host = host.up();
         }
         let message = host.set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build()))).build();
         self.wait(self.handle.link().add(message).execute())?;
