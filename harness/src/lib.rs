@@ -4,3 +4,18 @@
 pub mod event;
 pub mod operation;
 pub mod plan;
+
+#[cfg(feature = "host")]
+pub mod catalogue;
+#[cfg(feature = "host")]
+pub mod diagnostic;
+#[cfg(feature = "host")]
+pub mod evidence;
+#[cfg(feature = "host")]
+pub mod judge;
+#[cfg(feature = "host")]
+pub mod matcher;
+#[cfg(feature = "host")]
+pub mod report;
+#[cfg(feature = "host")]
+pub mod scenario;

@@ -9,6 +9,8 @@
 //! ```
 //! One message is one line of JSON on the channel (ttyS1).
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
@@ -102,4 +104,14 @@ pub enum Actor {
     Host,
     /// A container, by name.
     Container(String),
+}
+
+impl fmt::Display for Actor {
+    /// As a scenario writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Actor::Host => "host",
+            Actor::Container(name) => name,
+        })
+    }
 }

@@ -1,0 +1,164 @@
+//! What is wrong with a scenario file, shown where it is, with the way out.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+
+/// Columns of a report: as wide as the project's own lines.
+const WIDTH: usize = 110;
+
+/// One problem.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct Diagnostic {
+    /// What is wrong, naming the thing.
+    pub message: String,
+    /// The way out.
+    pub help: Option<String>,
+    place: Option<Box<Place>>,
+}
+
+/// Where in which file.
+#[derive(Debug, Clone)]
+struct Place {
+    file: NamedSource<Arc<str>>,
+    span: Range<usize>,
+    label: String,
+}
+
+impl Diagnostic {
+    /// A problem of no line in particular.
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Diagnostic { message: message.into(), help: Some(help.into()), place: None }
+    }
+
+    /// A problem at a span (in bytes) of a file's text; `label` is written below the snippet.
+    pub fn at(
+        file: &str,
+        text: &Arc<str>,
+        span: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Self {
+        let file = NamedSource::new(file, Arc::clone(text)).with_language("TOML");
+        let place = Box::new(Place { file, span, label: label.into() });
+        Diagnostic { message: message.into(), help: None, place: Some(place) }
+    }
+
+    /// Adds the way out.
+    pub fn with_help(mut self, help: impl Into<Option<String>>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    fn key(&self) -> (Option<&str>, usize) {
+        (self.file(), self.place.as_ref().map_or(0, |place| place.span.start))
+    }
+
+    fn file(&self) -> Option<&str> {
+        self.place.as_ref().map(|place| place.file.name())
+    }
+}
+
+impl miette::Diagnostic for Diagnostic {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.place.as_ref().map(|place| &place.file as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let place = self.place.as_ref()?;
+        let label = (!place.label.is_empty()).then(|| place.label.clone());
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(label, place.span.clone()))))
+    }
+}
+
+/// Every problem of every file that was read.
+#[derive(Debug, Clone)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// By file and position.
+    pub(crate) fn new(mut problems: Vec<Diagnostic>) -> Self {
+        problems.sort_by(|a, b| a.key().cmp(&b.key()));
+        Diagnostics(problems)
+    }
+
+    /// The problems, by file and position.
+    pub fn problems(&self) -> &[Diagnostic] {
+        &self.0
+    }
+
+    /// The report for people, with colours if asked.
+    pub fn render(&self, colour: bool) -> String {
+        let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
+        let mut out = String::new();
+        for problem in &self.0 {
+            handler.render_report(&mut out, problem).expect("a String takes every text");
+            out.push('\n');
+        }
+        out + &self.summary()
+    }
+
+    fn summary(&self) -> String {
+        let mut files: Vec<_> = self.0.iter().filter_map(Diagnostic::file).collect();
+        files.dedup();
+        let problems = plural(self.0.len(), "problem");
+        match files.len() {
+            0 => format!("{problems}; nothing was run"),
+            count => format!("{problems} in {}; nothing was run", plural(count, "file")),
+        }
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// `1 file`, `2 files`.
+pub(crate) fn plural(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The help for a word that is none of `words`: the nearest one, else all of them.
+pub(crate) fn suggest(word: &str, kind: &str, words: &[&str]) -> String {
+    match nearest(word, words) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if words.is_empty() => format!("there is no {kind} here"),
+        None => format!("the {kind}s are: {}", words.join(", ")),
+    }
+}
+
+/// The word that `word` was most likely meant to be: at most a third of its letters differ.
+pub(crate) fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
+    let wanted = word.to_lowercase();
+    let limit = word.chars().count().max(3) / 3;
+    let distance = |candidate: &str| strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase());
+    let best = words.iter().map(|candidate| (distance(candidate), *candidate)).min()?;
+    (best.0 <= limit).then_some(best.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        let words = ["hostname", "domainname", "set-hostname", "EPERM", "CAP_CHOWN"];
+        assert_eq!(nearest("hostnam", &words), Some("hostname"));
+        assert_eq!(nearest("eprem", &words), Some("EPERM"));
+        assert_eq!(nearest("cap_chow", &words), Some("CAP_CHOWN"));
+        assert_eq!(nearest("ping", &words), None);
+        assert_eq!(nearest("x", &[]), None);
+    }
+}

@@ -1,0 +1,263 @@
+//! What a run came to, as data, and the formats that it is told in: one small pure function each.
+
+pub mod json;
+pub mod terminal;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::judge::{Status, StepVerdict, Verdict};
+use crate::matcher::Mismatch;
+use crate::scenario::Scenario;
+
+/// The version of this format; it changes when a reader of the old one would misread the new one.
+pub const SCHEMA: u32 = 1;
+
+/// A run: the JSON report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    /// [`SCHEMA`]
+    pub schema: u32,
+    /// Version of nsproof.
+    pub nsproof: String,
+    /// When the run began: RFC 3339, UTC.
+    pub started: String,
+    /// The kernels, in the order of the command line.
+    pub kernels: Vec<Kernel>,
+    /// The scenario files, by scenario.
+    pub scenarios: BTreeMap<String, Source>,
+    /// By kernel, runtime and scenario.
+    pub results: Vec<Outcome>,
+    /// How many results of each status.
+    pub totals: Totals,
+}
+
+/// A kernel, and how fast it was there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kernel {
+    /// As it was asked for: `distro`.
+    pub name: String,
+    /// `uname -r`; empty if it never said.
+    pub release: String,
+    /// `kvm` or `tcg`.
+    pub accel: String,
+    /// Why that one.
+    pub accel_reason: String,
+    /// From the start of QEMU to the guest's first word, in milliseconds; `None` if it never came.
+    pub boot_ms: Option<u64>,
+    /// From the start of a clone to its first word; `None` if there was no clone.
+    pub clone_ms: Option<Percentiles>,
+}
+
+/// In milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "said by their names")]
+pub struct Percentiles {
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// A scenario file as it was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The file, relative to where the run was started.
+    pub file: String,
+    /// Its sentence.
+    pub about: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// What one scenario came to on one kernel with one runtime.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// The kernel's name.
+    pub kernel: String,
+    /// The runtime's name.
+    pub runtime: String,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Ids of the catalogue.
+    pub covers: Vec<String>,
+    /// How it ended.
+    pub status: Status,
+    /// Why, in one line; `None` for a pass.
+    pub reason: Option<String>,
+    /// From the request to the last event.
+    pub duration_ms: u64,
+    /// Every step, in the file's order.
+    pub steps: Vec<Step>,
+    /// Lines of the kernel log that tell of a fault.
+    pub kernel_log: Vec<String>,
+    /// Bits of the taint mask that the scenario set.
+    pub taint: u64,
+    /// What was there afterwards and not before.
+    pub left_behind: Vec<String>,
+    /// The console's last lines, if the machine was lost.
+    pub console: Vec<String>,
+}
+
+/// What one step came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// `host`, or a container.
+    #[serde(rename = "in")]
+    pub actor: String,
+    /// In a fresh process that joined the container.
+    pub exec: bool,
+    /// The operation in words.
+    #[serde(rename = "do")]
+    pub operation: String,
+    /// How it ended.
+    pub status: Status,
+    /// The expectation as the file writes it; `None` if the step only has to succeed.
+    pub expected: Option<Value>,
+    /// What was observed.
+    pub observed: Option<Value>,
+    /// Each part that is not as expected.
+    pub mismatches: Vec<Mismatch>,
+    /// Milliseconds, if it was carried out.
+    pub ms: Option<f64>,
+    /// Line of the scenario file, from 1, that tells what is expected.
+    pub line: usize,
+}
+
+/// How many results of each status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the status words")]
+pub struct Totals {
+    pub pass: usize,
+    pub fail: usize,
+    pub skip: usize,
+    pub error: usize,
+    pub miss: usize,
+}
+
+impl Totals {
+    /// Counts.
+    pub fn of(results: &[Outcome]) -> Self {
+        let count = |status| results.iter().filter(|result| result.status == status).count();
+        Totals {
+            pass: count(Status::Pass),
+            fail: count(Status::Fail),
+            skip: count(Status::Skip),
+            error: count(Status::Error),
+            miss: count(Status::Miss),
+        }
+    }
+}
+
+impl Run {
+    /// A run of this version; `started` is RFC 3339 in UTC.
+    pub fn new(started: String, kernels: Vec<Kernel>, scenarios: &[Scenario], results: Vec<Outcome>) -> Self {
+        let source = |scenario: &Scenario| Source {
+            file: scenario.file.clone(),
+            about: scenario.about.clone(),
+            text: scenario.text.to_string(),
+        };
+        Run {
+            schema: SCHEMA,
+            nsproof: env!("CARGO_PKG_VERSION").to_owned(),
+            started,
+            kernels,
+            scenarios: scenarios.iter().map(|scenario| (scenario.name.clone(), source(scenario))).collect(),
+            totals: Totals::of(&results),
+            results,
+        }
+    }
+}
+
+impl Outcome {
+    /// The result of a verdict.
+    pub fn new(kernel: &str, runtime: &str, scenario: &Scenario, verdict: Verdict, duration_ms: u64) -> Self {
+        let oracles = verdict.oracles.unwrap_or_default();
+        let lines = scenario.steps.iter().map(|step| step.expect_line);
+        Outcome {
+            kernel: kernel.to_owned(),
+            runtime: runtime.to_owned(),
+            scenario: scenario.name.clone(),
+            covers: scenario.covers.clone(),
+            status: verdict.status,
+            reason: verdict.reason,
+            duration_ms,
+            steps: verdict.steps.into_iter().zip(lines).map(|(step, line)| Step::new(step, line)).collect(),
+            kernel_log: oracles.kernel_log,
+            taint: oracles.taint,
+            left_behind: oracles.left_behind,
+            console: Vec::new(),
+        }
+    }
+}
+
+impl Step {
+    fn new(verdict: StepVerdict, line: usize) -> Self {
+        Step {
+            name: verdict.name,
+            actor: verdict.actor,
+            exec: verdict.exec,
+            operation: verdict.operation,
+            status: verdict.status,
+            expected: verdict.expected,
+            observed: verdict.observed,
+            mismatches: verdict.mismatches,
+            // Whole microseconds below 2^53 lose nothing.
+            ms: verdict.us.map(|us| us as f64 / 1000.0),
+            line,
+        }
+    }
+}
+
+impl Status {
+    /// `pass`
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Pass => "pass",
+            Status::Fail => "fail",
+            Status::Skip => "skip",
+            Status::Error => "error",
+            Status::Miss => "miss",
+        }
+    }
+}
+
+/// A format that a report can be written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the formats' own names")]
+pub enum Format {
+    Json,
+}
+
+impl Format {
+    const ALL: &[(&str, Format)] = &[("json", Format::Json)];
+
+    /// The run in this format.
+    pub fn render(self, run: &Run) -> String {
+        match self {
+            Format::Json => json::render(run),
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let known = Self::ALL.iter().find(|(name, _)| *name == word);
+        let names: Vec<&str> = Self::ALL.iter().map(|(name, _)| *name).collect();
+        known.map(|(_, format)| *format).ok_or_else(|| {
+            format!("unknown format `{word}`: {}", crate::diagnostic::suggest(word, "format", &names))
+        })
+    }
+}

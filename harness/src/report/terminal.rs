@@ -1,0 +1,238 @@
+//! For people at a terminal: a line a scenario, and for what is broken what was expected beside what was observed.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{Outcome, Run, Step};
+use crate::catalogue;
+use crate::diagnostic::plural;
+use crate::judge::Status;
+
+/// Longest value that is shown on one line, in characters.
+const VALUE: usize = 200;
+
+/// The report; `colour` only for a terminal.
+pub fn render(run: &Run, colour: bool) -> String {
+    let paint = Paint(colour);
+    let mut out = String::new();
+    let width = run.results.iter().map(|result| result.scenario.chars().count()).max().unwrap_or(0);
+    let many = run.kernels.len() > 1;
+    for result in &run.results {
+        line(&mut out, paint, result, width, many);
+    }
+    for result in run.results.iter().filter(|result| !matches!(result.status, Status::Pass | Status::Skip)) {
+        details(&mut out, paint, run, result, many);
+    }
+    summary(&mut out, paint, run);
+    out
+}
+
+fn line(out: &mut String, paint: Paint, result: &Outcome, width: usize, many: bool) {
+    let word = paint.status(result.status, &format!("{:5}", result.status.word()));
+    let kernel = if many { format!("  {}", result.kernel) } else { String::new() };
+    let name = &result.scenario;
+    let covers = result.covers.join(" ");
+    let reason = match (&result.reason, result.status) {
+        (Some(reason), _) => reason.as_str(),
+        (None, _) => "",
+    };
+    let tail = if reason.is_empty() { paint.dim(&covers) } else { one_line(reason) };
+    let text = format!("{word} {name:width$}{kernel}  {:>5} ms  {tail}", result.duration_ms);
+    push(out, text.trim_end());
+}
+
+fn details(out: &mut String, paint: Paint, run: &Run, result: &Outcome, many: bool) {
+    let on = if many { format!(" on {}", result.kernel) } else { String::new() };
+    push(out, "");
+    let title = format!("{}: {}{on}", result.status.word(), result.scenario);
+    push(out, &paint.status(result.status, &paint.bold(&title)));
+    let source = run.scenarios.get(&result.scenario);
+    if let Some(source) = source {
+        push(out, &format!("  {}", source.about));
+    }
+    if let Some(reason) = &result.reason {
+        push(out, &format!("  {}", one_line(reason)));
+    }
+    for step in result.steps.iter().filter(|step| !matches!(step.status, Status::Pass | Status::Skip)) {
+        step_details(out, paint, source, step);
+    }
+    list(out, "kernel log", &result.kernel_log);
+    if result.taint != 0 {
+        push(out, &format!("  taint: {:#x}", result.taint));
+    }
+    list(out, "left behind", &result.left_behind);
+    list(out, "console", &result.console);
+}
+
+fn step_details(out: &mut String, paint: Paint, source: Option<&super::Source>, step: &Step) {
+    push(out, "");
+    let via = if step.exec { " via exec" } else { "" };
+    push(
+        out,
+        &format!(
+            "  {} step `{}` (in {}{via}: {})",
+            step.status.word(),
+            step.name,
+            step.actor,
+            step.operation
+        ),
+    );
+    if let Some(source) = source {
+        push(out, &format!("   {} {}:{}", paint.dim("-->"), source.file, step.line));
+        snippet(out, paint, &source.text, step.line);
+    }
+    for mismatch in &step.mismatches {
+        let at = if mismatch.at.is_empty() { String::new() } else { format!(" at {}", mismatch.at) };
+        let observed = mismatch.observed.as_ref().map_or_else(|| "nothing".to_owned(), toml);
+        push(out, &format!("    expected{at}: {}", paint.good(&shortened(&toml(&mismatch.expected)))));
+        push(out, &format!("    observed{at}: {}", paint.bad(&shortened(&observed))));
+    }
+    if let (true, Some(observed)) = (step.mismatches.is_empty(), &step.observed) {
+        push(out, &format!("    observed: {}", paint.bad(&shortened(&toml(observed)))));
+    }
+}
+
+/// The line that is meant, between its neighbours.
+fn snippet(out: &mut String, paint: Paint, text: &str, line: usize) {
+    let from = line.saturating_sub(3).max(1);
+    let gutter = line.to_string().len();
+    for (number, content) in (1..=line).zip(text.lines()).skip(from - 1) {
+        let mark = if number == line { paint.bad(">") } else { " ".into() };
+        let number = paint.dim(&format!("{number:gutter$} |"));
+        push(out, &format!("   {mark}{number} {}", content.escape_debug().to_string().replace("\\\"", "\"")));
+    }
+}
+
+fn list(out: &mut String, title: &str, lines: &[String]) {
+    if lines.is_empty() {
+        return;
+    }
+    push(out, "");
+    push(out, &format!("  {title}:"));
+    for line in lines {
+        push(out, &format!("    {}", one_line(line)));
+    }
+}
+
+fn summary(out: &mut String, paint: Paint, run: &Run) {
+    let totals = &run.totals;
+    let counts = [
+        (totals.pass, Status::Pass),
+        (totals.fail, Status::Fail),
+        (totals.skip, Status::Skip),
+        (totals.error, Status::Error),
+        (totals.miss, Status::Miss),
+    ];
+    let counts = counts.map(|(count, status)| {
+        let text = format!("{count} {}", status.word());
+        if count == 0 { text } else { paint.status(status, &text) }
+    });
+    push(out, "");
+    push(out, &format!("{}: {}", plural(run.results.len(), "result"), counts.join(", ")));
+    push(out, &coverage(run));
+    for kernel in &run.kernels {
+        let boot =
+            kernel.boot_ms.map_or_else(|| "never ready".to_owned(), |ms| format!("ready after {ms} ms"));
+        let release = if kernel.release.is_empty() { "release unknown" } else { &kernel.release };
+        push(out, &format!("kernel {}: {release}, {boot}", kernel.name));
+        push(out, &format!("accelerator {}: {}", kernel.accel, one_line(&kernel.accel_reason)));
+    }
+}
+
+/// Which properties are proven on every kernel of the run: a scenario of theirs passed, and none did anything but pass or skip.
+fn coverage(run: &Run) -> String {
+    let all = catalogue::all();
+    let on = |kernel: &str, id: &str| {
+        let of_kernel = run.results.iter().filter(|result| result.kernel == kernel);
+        let mut statuses = of_kernel.filter(|result| result.covers.iter().any(|covered| covered == id));
+        let mut passed = false;
+        statuses.all(|result| {
+            passed |= result.status == Status::Pass;
+            matches!(result.status, Status::Pass | Status::Skip)
+        }) && passed
+    };
+    let proven = |property: &&catalogue::Property| {
+        !run.kernels.is_empty() && run.kernels.iter().all(|kernel| on(&kernel.name, &property.id))
+    };
+    let starred = |property: &&catalogue::Property| property.starred;
+    format!(
+        "properties proven: {} of {}, {} of {} of the classic demo",
+        all.iter().filter(proven).count(),
+        all.len(),
+        all.iter().filter(starred).filter(proven).count(),
+        all.iter().filter(starred).count()
+    )
+}
+
+fn push(out: &mut String, line: &str) {
+    writeln!(out, "{line}").expect("a String takes every text");
+}
+
+/// Without characters that move the cursor: names and log lines come from outside.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(VALUE) {
+        Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.chars().count()),
+        None => text.to_owned(),
+    }
+}
+
+/// A value as a scenario file writes it.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Object(table) if table.is_empty() => "{}".into(),
+        Value::Object(table) => {
+            let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            let pairs = table.iter().map(|(key, value)| {
+                let plain = !key.is_empty() && key.chars().all(bare);
+                let key = if plain { key.clone() } else { Value::from(key.as_str()).to_string() };
+                format!("{key} = {}", toml(value))
+            });
+            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(toml).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy)]
+struct Paint(bool);
+
+impl Paint {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.0 && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    fn good(self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn bad(self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    fn status(self, status: Status, text: &str) -> String {
+        self.with(
+            match status {
+                Status::Pass => "32",
+                Status::Fail => "31",
+                Status::Skip => "33",
+                Status::Error | Status::Miss => "35",
+            },
+            text,
+        )
+    }
+}

@@ -1,0 +1,136 @@
+//! Whether an operation's argument can be right, and whether its actor can do it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
+
+use super::super::reader::{Node, Reader};
+use super::super::words::{CAPABILITIES, SIGNALS};
+use super::{Container, Draft, locate};
+use crate::operation::{Kill, Operation, Subject};
+use crate::plan::Actor;
+
+/// The container that an operation names.
+pub(crate) fn container(operation: &Operation) -> Option<&String> {
+    match operation {
+        Operation::Start(name) | Operation::Stop(name) => Some(name),
+        Operation::Status(Subject::Container(name)) | Operation::Namespaces(Subject::Container(name)) => {
+            Some(name)
+        }
+        Operation::Setns(setns) => match &setns.of {
+            Subject::Container(name) => Some(name),
+            _ => None,
+        },
+        Operation::Kill(Kill { container, .. }) => container.as_ref(),
+        _ => None,
+    }
+}
+
+pub(super) fn check(reader: &mut Reader, containers: &[Container<'_, '_>], draft: &Draft<'_, '_>) {
+    let Some((operation, node)) = &draft.operation else { return };
+    if let Some(name) = container(operation) {
+        let names: Vec<&str> = containers.iter().map(|container| container.name.as_str()).collect();
+        let span = named_at(node, name);
+        if !names.contains(&name.as_str()) {
+            reader.unknown(span, "container", name, &names);
+        } else if matches!(draft.actor, Some((Actor::Container(_), _))) {
+            let help =
+                "set `in = \"host\"`, which knows the containers; inside, `self` and `init` can be named"
+                    .to_owned();
+            reader.problem(span, "a container cannot name containers", "only the host can", help);
+        }
+    }
+    argument(reader, operation, node);
+}
+
+fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
+    match operation {
+        Operation::Exercise(name) => word(reader, node, "exercise", "capability", name, CAPABILITIES),
+        Operation::Kill(kill) => {
+            word(reader, node, "kill.signal", "signal", &kill.signal, SIGNALS);
+            if kill.pid.is_some() == kill.container.is_some() {
+                let help =
+                    "{ pid = 1, signal = \"KILL\" } or { container = \"box\", signal = \"TERM\" }".to_owned();
+                reader.problem(node.span(), "`kill` takes a `pid` or a `container`", "one of them", help);
+            }
+        }
+        Operation::Ping(address) => {
+            holds(
+                reader,
+                locate(node, "ping"),
+                address.parse::<IpAddr>().is_ok(),
+                address,
+                "an address",
+                "192.168.47.11",
+            );
+        }
+        Operation::Connect(address) => socket(reader, locate(node, "connect"), address),
+        Operation::Listen(address) => socket(reader, locate(node, "listen"), address),
+        Operation::AddAddress(add) => {
+            let span = locate(node, "add-address.address");
+            holds(
+                reader,
+                span,
+                is_prefix(&add.address),
+                &add.address,
+                "an address with its prefix",
+                "192.168.47.11/24",
+            );
+            interface(reader, locate(node, "add-address.interface"), &add.interface);
+        }
+        Operation::SetLink(set) => interface(reader, locate(node, "set-link.interface"), &set.interface),
+        Operation::AddDummy(name) => interface(reader, locate(node, "add-dummy"), name),
+        _ => {}
+    }
+}
+
+fn word(reader: &mut Reader, node: &Node<'_>, path: &str, kind: &str, word: &str, words: &[&str]) {
+    if !words.contains(&word) {
+        reader.unknown(locate(node, path), kind, word, words);
+    }
+}
+
+fn socket(reader: &mut Reader, span: Range<usize>, address: &str) {
+    holds(
+        reader,
+        span,
+        address.parse::<SocketAddr>().is_ok(),
+        address,
+        "an address with a port",
+        "127.0.0.1:80",
+    );
+}
+
+fn interface(reader: &mut Reader, span: Range<usize>, name: &str) {
+    // IFNAMSIZ is 16, the last byte is zero.
+    let good = (1..=15).contains(&name.len()) && !name.contains(['/', ' ', ':']);
+    holds(reader, span, good, name, "an interface's name of at most 15 bytes", "mybr0");
+}
+
+fn holds(reader: &mut Reader, span: Range<usize>, good: bool, text: &str, what: &str, example: &str) {
+    if !good {
+        let help = format!("for example \"{example}\"");
+        reader.problem(span, format!("`{text}` is not {what}"), format!("not {what}"), help);
+    }
+}
+
+/// `192.168.47.11/24`
+fn is_prefix(text: &str) -> bool {
+    let Some((address, length)) = text.split_once('/') else { return false };
+    match (address.parse(), length.parse::<u8>()) {
+        (Ok(IpAddr::V4(_)), Ok(length)) => length <= 32,
+        (Ok(IpAddr::V6(_)), Ok(length)) => length <= 128,
+        _ => false,
+    }
+}
+
+/// Where an operation names a container.
+fn named_at(node: &Node<'_>, name: &str) -> Range<usize> {
+    let paths = ["start", "stop", "status", "namespaces", "setns.of", "kill.container"];
+    let texts = paths.map(|path| locate(node, path));
+    // The innermost place: `locate` gives the whole operation for a path that is not there.
+    texts
+        .into_iter()
+        .filter(|span| span.len() <= name.len() + 2)
+        .min_by_key(ExactSizeIterator::len)
+        .unwrap_or(node.span())
+}

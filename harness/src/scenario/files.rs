@@ -1,0 +1,141 @@
+//! Which files are meant.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, nearest};
+
+/// A scenario file that the filters chose.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Chosen {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    /// The path as messages show it.
+    pub(super) shown: String,
+}
+
+/// The chosen files, by name, each once.
+pub(super) fn choose(root: &Path, filters: &[String]) -> Result<Vec<Chosen>, Vec<Diagnostic>> {
+    let all = below(root, root).map_err(|problem| vec![problem])?;
+    if filters.is_empty() {
+        return Ok(all);
+    }
+    let mut chosen = Vec::new();
+    let mut problems = Vec::new();
+    for filter in filters {
+        match matching(root, &all, filter) {
+            Ok(files) => chosen.extend(files),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    chosen.sort();
+    chosen.dedup();
+    if problems.is_empty() { Ok(chosen) } else { Err(problems) }
+}
+
+/// A text with a `/` or `.toml` that names something on the disk is a path; any other is a part of a name.
+fn matching(root: &Path, all: &[Chosen], filter: &str) -> Result<Vec<Chosen>, Diagnostic> {
+    let path = Path::new(filter);
+    let is_path = filter.contains('/') || filter.ends_with(".toml") || same_file(path, root);
+    if is_path && path.is_dir() {
+        return below(root, path);
+    }
+    if is_path && path.is_file() {
+        return Ok(vec![chosen(root, path.to_path_buf())]);
+    }
+    let part = filter.trim_end_matches(".toml").trim_matches('/');
+    let part = part.strip_prefix("scenarios/").unwrap_or(part);
+    let found: Vec<_> = all.iter().filter(|file| file.name.contains(part)).cloned().collect();
+    if found.is_empty() { Err(nothing(filter, all)) } else { Ok(found) }
+}
+
+fn nothing(filter: &str, all: &[Chosen]) -> Diagnostic {
+    let names: Vec<&str> = all.iter().flat_map(|file| [file.name.as_str(), last(&file.name)]).collect();
+    let help = match nearest(filter, &names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => {
+            let mut folders: Vec<&str> = all.iter().map(|file| folder(&file.name)).collect();
+            folders.dedup();
+            format!(
+                "a filter is a file, a folder, or a part of a name; the folders are: {}",
+                folders.join(", ")
+            )
+        }
+    };
+    Diagnostic::new(format!("no scenario matches `{filter}`"), help)
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn folder(name: &str) -> &str {
+    name.split_once('/').map_or(name, |(folder, _)| folder)
+}
+
+/// Every scenario file below a folder, sorted; there must be one.
+fn below(root: &Path, folder: &Path) -> Result<Vec<Chosen>, Diagnostic> {
+    let mut paths = Vec::new();
+    walk(folder, &mut paths).map_err(|error| {
+        let help = "give the folder that holds the scenario files";
+        Diagnostic::new(format!("cannot read the folder {}: {error}", folder.display()), help)
+    })?;
+    if paths.is_empty() {
+        let message = format!("there is no scenario in {}", folder.display());
+        return Err(Diagnostic::new(
+            message,
+            "a scenario is a file that ends in .toml; scenarios/README.md tells how",
+        ));
+    }
+    let mut files: Vec<_> = paths.into_iter().map(|path| chosen(root, path)).collect();
+    files.sort();
+    Ok(files)
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            walk(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn chosen(root: &Path, path: PathBuf) -> Chosen {
+    let full = absolute(&path);
+    let inside = full.strip_prefix(absolute(root)).ok().map(Path::to_path_buf);
+    // A file elsewhere is called by its own name alone.
+    let relative = inside.unwrap_or_else(|| path.file_name().map(PathBuf::from).unwrap_or_default());
+    let name = relative.with_extension("").to_string_lossy().into_owned();
+    let current = std::env::current_dir().unwrap_or_default();
+    let shown = full.strip_prefix(current).unwrap_or(&path).display().to_string();
+    Chosen { name, path, shown }
+}
+
+/// Without symbolic links where it exists, so that two ways to one file are one.
+fn absolute(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    a.exists() && absolute(a) == absolute(b)
+}
+
+/// The file's text.
+pub(super) fn text(file: &Chosen) -> Result<Arc<str>, Diagnostic> {
+    let bytes = fs::read(&file.path).map_err(|error| {
+        Diagnostic::new(format!("cannot read {}: {error}", file.shown), "a scenario is a readable file")
+    })?;
+    String::from_utf8(bytes).map(Arc::from).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let column = good.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+        let message = format!("{}:{line}:{column}: this byte is not UTF-8", file.shown);
+        Diagnostic::new(message, "save the file as UTF-8, as TOML demands")
+    })
+}

@@ -1,0 +1,142 @@
+//! Reads values out of TOML and collects what is wrong with them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+use super::serde_words::{self, not_a};
+use crate::diagnostic::{Diagnostic, suggest};
+
+pub(super) type Node<'i> = Spanned<DeValue<'i>>;
+
+/// A file while it is read.
+pub(super) struct Reader {
+    file: String,
+    text: Arc<str>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Reader {
+    pub(super) fn new(file: &str, text: &str) -> Self {
+        Reader { file: file.to_owned(), text: text.into(), problems: Vec::new() }
+    }
+
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    pub(super) fn text(&self) -> Arc<str> {
+        Arc::clone(&self.text)
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Diagnostic> {
+        self.problems
+    }
+
+    /// The line of an offset, from 1.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.text[..offset].matches('\n').count() + 1
+    }
+
+    /// Notes a problem.
+    pub(super) fn problem(
+        &mut self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: impl Into<Option<String>>,
+    ) {
+        let problem = Diagnostic::at(&self.file, &self.text, span, message, label).with_help(help);
+        self.problems.push(problem);
+    }
+
+    /// Notes that a word is none of those that are possible here.
+    pub(super) fn unknown(&mut self, span: Range<usize>, kind: &str, word: &str, words: &[&str]) {
+        let help = suggest(word, kind, words);
+        self.problem(span, format!("unknown {kind} `{word}`"), not_a(kind), help);
+    }
+
+    /// Notes the keys that a table must not have.
+    pub(super) fn only(&mut self, table: &DeTable<'_>, keys: &[&str]) {
+        for key in table.keys().filter(|key| !keys.contains(&&**key.get_ref())) {
+            self.unknown(key.span(), "key", key.get_ref(), keys);
+        }
+    }
+
+    /// A value that has to be a text.
+    pub(super) fn text_of(&mut self, node: &Node<'_>) -> Option<String> {
+        self.expected(node, "a text in quotes", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A value that has to be a list; a single value is none.
+    pub(super) fn list<'n, 'i>(&mut self, node: &'n Node<'i>) -> Option<&'n [Node<'i>]> {
+        self.expected(node, "a list in [brackets]", |value| value.as_array().map(|list| &**list))
+    }
+
+    /// A value that has to be a table.
+    pub(super) fn table<'n, 'i>(&mut self, node: &'n Node<'i>) -> Option<&'n DeTable<'i>> {
+        self.expected(node, "a table in { braces }", DeValue::as_table)
+    }
+
+    fn expected<'n, 'i, T>(
+        &mut self,
+        node: &'n Node<'i>,
+        wanted: &str,
+        get: impl Fn(&'n DeValue<'i>) -> Option<T>,
+    ) -> Option<T> {
+        let got = get(node.get_ref());
+        if got.is_none() {
+            let found = serde_words::kind(node.get_ref());
+            self.problem(
+                node.span(),
+                format!("expected {wanted}, found {found}"),
+                format!("this is {found}"),
+                None,
+            );
+        }
+        got
+    }
+
+    /// A value that has to be what `T` says.
+    pub(super) fn typed<T: DeserializeOwned>(&mut self, key: &str, node: &Node<'_>) -> Option<T> {
+        let error = match T::deserialize(ValueDeserializer::from(node.clone())) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let told = serde_words::tell(key, node, &error);
+        self.problem(told.span, told.message, told.label, told.help);
+        None
+    }
+
+    /// Any value, as JSON; dates and numbers that JSON lacks are problems.
+    pub(super) fn json(&mut self, node: &Node<'_>) -> Option<Value> {
+        if let Some(span) = foreign(node) {
+            let help = Some("a literal is a text, a number, true, false, a list or a table".to_owned());
+            self.problem(span, "no operation returns such a value", "this can never be equal", help);
+            return None;
+        }
+        match Value::deserialize(ValueDeserializer::from(node.clone())) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(error.span().unwrap_or(node.span()), error.message(), "", None);
+                None
+            }
+        }
+    }
+}
+
+/// Where a value has no counterpart in JSON.
+fn foreign(node: &Node<'_>) -> Option<Range<usize>> {
+    match node.get_ref() {
+        DeValue::Datetime(_) => Some(node.span()),
+        DeValue::Float(float) if !float.as_str().parse().is_ok_and(f64::is_finite) => Some(node.span()),
+        DeValue::Array(list) => list.iter().find_map(foreign),
+        DeValue::Table(table) => table.values().find_map(foreign),
+        _ => None,
+    }
+}
