@@ -66,7 +66,7 @@ impl Template {
         let record = make(config, key, &scratch, patience)?;
         cache.put(&scratch.path().join("record.json"), &record)?;
         scratch.publish(&place)?;
-        prune(cache, &place)?;
+        prune(cache, &place, LIMIT)?;
         Self::open(config, &place, cache).ok_or_else(|| {
             let way_out = "is another program changing the cache? set NSPROOF_CACHE to a folder of its own";
             Error::unusable(&place, "the template that was just made is damaged", way_out)
@@ -164,7 +164,7 @@ fn no_room(error: Error, ram: &Path) -> Error {
 
 /// Deletes the templates that were not used for longest, until the rest is within the limit. One that is in use works
 /// on: its files are open.
-fn prune(cache: &Cache, newest: &Path) -> Result<()> {
+fn prune(cache: &Cache, newest: &Path, limit: u64) -> Result<()> {
     let _lock = cache.lock("templates")?;
     let folder = cache.folder("templates")?;
     let entries = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
@@ -176,7 +176,7 @@ fn prune(cache: &Cache, newest: &Path) -> Result<()> {
     let mut sum = 0;
     for path in templates {
         sum += size_on_disk(&path);
-        if sum > LIMIT && path != newest {
+        if sum > limit && path != newest {
             fs::remove_dir_all(&path).map_err(Error::io("delete", &path))?;
         }
     }
@@ -188,4 +188,67 @@ fn size_on_disk(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     // st_blocks counts 512 bytes, whatever the file system's own blocks are (stat(2)).
     entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.blocks() * 512).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accel::Accelerator;
+    use crate::{Initramfs, Kernel, Qemu};
+
+    fn config() -> Config {
+        let mut kernel = Kernel::of_image("/k/bzImage");
+        kernel.sha256 = "kernel".into();
+        Config {
+            qemu: Qemu { program: "/usr/bin/qemu".into(), version: "7.2".into() },
+            kernel,
+            initramfs: Initramfs { path: "/c/initramfs.cpio".into(), sha256: "initramfs".into() },
+            accelerator: Accelerator::Tcg,
+            memory_mib: 256,
+            cpus: 1,
+            append: String::new(),
+        }
+    }
+
+    #[rstest::rstest]
+    #[case::qemu(|config: &mut Config| config.qemu.version = "8.2".into())]
+    #[case::kernel(|config: &mut Config| config.kernel.sha256 = "other".into())]
+    #[case::initramfs(|config: &mut Config| config.initramfs.sha256 = "other".into())]
+    #[case::accelerator(|config: &mut Config| config.accelerator = Accelerator::Kvm)]
+    #[case::memory(|config: &mut Config| config.memory_mib = 512)]
+    #[case::cpus(|config: &mut Config| config.cpus = 2)]
+    #[case::command_line(|config: &mut Config| config.append = "debug".into())]
+    fn what_matters_is_in_the_key(#[case] change: fn(&mut Config)) {
+        let mut other = config();
+        change(&mut other);
+        assert_ne!(key(&other).unwrap(), key(&config()).unwrap());
+    }
+
+    #[test]
+    fn where_the_same_content_lies_does_not_matter() {
+        let mut other = config();
+        other.kernel.image = "/elsewhere".into();
+        other.kernel.name = "another name".into();
+        other.initramfs.path = "/elsewhere".into();
+        assert_eq!(key(&other).unwrap(), key(&config()).unwrap());
+    }
+
+    #[test]
+    fn the_longest_unused_go_first() {
+        let root = tempfile::tempdir().unwrap();
+        let cache = Cache::at(root.path()).unwrap();
+        let make = |name: &str, age_s: u64| {
+            let folder = cache.folder(&format!("templates/{name}")).unwrap();
+            fs::write(folder.join("ram"), vec![1; 1 << 20]).unwrap();
+            fs::write(folder.join("record.json"), "{}").unwrap();
+            let used = SystemTime::now() - Duration::from_secs(age_s);
+            File::open(folder.join("record.json")).unwrap().set_modified(used).unwrap();
+            folder
+        };
+        let (old, middle, young) = (make("a", 300), make("b", 200), make("c", 100));
+        prune(&cache, &young, 5 << 19).unwrap();
+        assert!(!old.exists() && middle.exists() && young.exists());
+        prune(&cache, &middle, 1).unwrap();
+        assert!(middle.exists() && !young.exists(), "the newest stays, however large");
+    }
 }

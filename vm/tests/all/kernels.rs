@@ -1,29 +1,19 @@
 //! Kernels as they are asked for, on the distribution's own.
 
-use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
-use crate::guest::{cache, distro};
+use crate::guest::{Steps, cache, distro};
+use vm::Silent;
 use vm::kernel::{Setting, resolve};
 use vm::modules::closure;
-use vm::{Progress, Silent};
-
-#[derive(Default)]
-struct Steps(RefCell<Vec<String>>);
-
-impl Progress for Steps {
-    fn step(&self, what: &str) {
-        self.0.borrow_mut().push(what.to_owned());
-    }
-}
 
 #[test]
 fn what_is_cached_is_not_fetched() {
     let first = distro();
     let steps = Steps::default();
     let second = resolve("distro", &cache(), &steps).unwrap();
-    assert_eq!(steps.0.take(), Vec::<String>::new());
+    assert_eq!(steps.take(), Vec::<String>::new());
     assert_eq!((first.image, first.sha256), (second.image, second.sha256));
 }
 

@@ -1,5 +1,6 @@
 //! A tiny guest, and machines that boot it on the distribution's kernel.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -20,6 +21,22 @@ impl Progress for Loud {
     }
 }
 
+/// Remembers what it was told.
+#[derive(Default)]
+pub(crate) struct Steps(RefCell<Vec<String>>);
+
+impl Steps {
+    pub(crate) fn take(self) -> Vec<String> {
+        self.0.take()
+    }
+}
+
+impl Progress for Steps {
+    fn step(&self, what: &str) {
+        self.0.borrow_mut().push(what.to_owned());
+    }
+}
+
 pub(crate) fn cache() -> Cache {
     Cache::open().expect("the cache")
 }
@@ -28,22 +45,32 @@ pub(crate) fn distro() -> Kernel {
     kernel::resolve("distro", &cache(), &Loud).expect("the distribution's kernel")
 }
 
-/// The init, compiled once per test program.
+/// The init, compiled when its source has changed.
 pub(crate) fn init() -> &'static Path {
     static INIT: LazyLock<PathBuf> = LazyLock::new(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/all/guest/init.rs");
-        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("init-{}", std::process::id()));
-        let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-        let status = Command::new("rustc")
-            .args(["--edition=2024", "-Copt-level=s", "-Cstrip=symbols", "-Cpanic=abort"])
-            .args(["-Ctarget-feature=+crt-static", "--target", &target, "-o"])
-            .args([&program, &source])
-            .status()
-            .expect("rustc");
-        assert!(status.success(), "rustc: {status}");
+        let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("init");
+        let modified = |path: &Path| std::fs::metadata(path).and_then(|data| data.modified()).ok();
+        if modified(&program) < modified(&source) {
+            compile(&source, &program);
+        }
         program
     });
     &INIT
+}
+
+/// Static, for there is nothing else in the guest. Renamed into place, for tests run at once.
+fn compile(source: &Path, program: &Path) {
+    let fresh = program.with_extension(std::process::id().to_string());
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let status = Command::new("rustc")
+        .args(["--edition=2024", "-Copt-level=s", "-Cstrip=symbols", "-Cpanic=abort"])
+        .args(["-Ctarget-feature=+crt-static", "--target", &target, "-o"])
+        .args([&fresh, source])
+        .status()
+        .expect("rustc");
+    assert!(status.success(), "rustc: {status}");
+    std::fs::rename(fresh, program).expect("the compiled init");
 }
 
 pub(crate) fn config() -> Config {
