@@ -1,4 +1,60 @@
 //! The commands that people and CI run; dispatch only.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod ci;
+mod guest;
+mod test;
+mod vm_test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Proves that a Linux kernel isolates what it promises to isolate.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the scenarios in a virtual machine and say which isolation properties hold.
+    VmTest(vm_test::Args),
+    /// Run every test of this repository, those that boot a machine too.
+    Test(test::Args),
+    /// What CI runs: format, lints, documentation, and every test.
+    Ci(test::Args),
+}
+
+/// How a command ended: the exit codes of the command-line contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Everything passed.
+    Passed = 0,
+    /// A property is broken, or a test failed.
+    Broken = 1,
+    /// The command line or a scenario is wrong.
+    Usage = 2,
+    /// A verdict is missing, or the machine could not be had.
+    Lost = 3,
+}
+
+fn main() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::VmTest(args) => vm_test::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Ci(args) => ci::run(&args),
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// The repository's root, which holds `scenarios/`.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the package is a folder of the workspace")
+        .to_path_buf()
+}

@@ -16,6 +16,10 @@ pub mod judge;
 #[cfg(feature = "host")]
 pub mod matcher;
 #[cfg(feature = "host")]
+pub mod progress;
+#[cfg(feature = "host")]
 pub mod report;
+#[cfg(feature = "host")]
+pub mod run;
 #[cfg(feature = "host")]
 pub mod scenario;

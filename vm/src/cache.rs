@@ -55,6 +55,20 @@ impl Cache {
         Ok(path)
     }
 
+    /// What was [`Cache::remember`]ed under this name; `None` if nothing was, or if it cannot be read: it is only a memory.
+    pub fn recall<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<T> {
+        self.get(&self.memory(name))
+    }
+
+    /// Keeps a caller's own record under a name.
+    pub fn remember<T: Serialize>(&self, name: &str, record: &T) -> Result<()> {
+        self.put(&self.memory(name), record)
+    }
+
+    fn memory(&self, name: &str) -> PathBuf {
+        self.root.join("memories").join(sha256_of(name.as_bytes()) + ".json")
+    }
+
     /// Waits for the lock of this name.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock> {
         let path = self.folder("locks")?.join(name);

@@ -1,0 +1,164 @@
+//! `cargo xtask vm-test`: scenarios in a virtual machine.
+
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::ValueEnum;
+use harness::progress::Progress;
+use harness::report::{Format, Totals, terminal};
+use harness::run::{Isolation, Options};
+use harness::scenario;
+use vm::{Cache, Progress as _, Qemu, accel, qemu};
+
+use crate::{Exit, guest, root};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A scenario file or folder, or a part of a scenario's name; all scenarios without one.
+    filters: Vec<String>,
+    /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage, a built kernel tree, or `host`.
+    #[arg(long = "kernel", value_name = "K", default_value = "distro")]
+    kernels: Vec<String>,
+    /// Who executes the guest's code.
+    #[arg(long, value_enum, default_value_t = Accel::Auto)]
+    accel: Accel,
+    /// Whether each scenario gets a kernel that nobody has used.
+    #[arg(long, value_enum, default_value_t = Isolate::Clone)]
+    isolation: Isolate,
+    /// Machines at a time; with `--isolation shared` there is one.
+    #[arg(long, value_name = "N", default_value_t = default_jobs())]
+    jobs: usize,
+    /// Write a report too; FORMAT is json, junit, ktap or markdown.
+    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    reports: Vec<Target>,
+    /// A skipped scenario is a failure.
+    #[arg(long)]
+    deny_skips: bool,
+    /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
+    #[arg(long)]
+    install: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Accel {
+    /// KVM if a guest was seen to boot on it, else TCG.
+    Auto,
+    /// KVM or nothing.
+    Kvm,
+    /// QEMU's translator.
+    Tcg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Isolate {
+    /// A clone of one booted machine for each scenario.
+    Clone,
+    /// A cold boot for each scenario.
+    Boot,
+    /// One boot for all scenarios.
+    Shared,
+}
+
+/// `FORMAT=PATH`
+#[derive(Clone)]
+struct Target {
+    format: Format,
+    path: PathBuf,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, path) = text.split_once('=').ok_or("write FORMAT=PATH, for example json=report.json")?;
+        Ok(Target { format: format.parse()?, path: path.into() })
+    }
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+pub(crate) fn run(args: &Args) -> Exit {
+    match try_run(args) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn try_run(args: &Args) -> Result<Exit, Exit> {
+    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(|problems| {
+        eprintln!("{problems}");
+        Exit::Usage
+    })?;
+    let progress = Progress::new();
+    let qemu = find_qemu(args.install, &progress)?;
+    progress.step("building the guest");
+    let guest = guest::build(&root()).map_err(lost)?;
+    let options = Options {
+        qemu,
+        guest,
+        kernels: args.kernels.clone(),
+        accel: args.accel.into(),
+        isolation: args.isolation.into(),
+        jobs: args.jobs,
+    };
+    let run = harness::run::run(&scenarios, &options, &progress).map_err(lost)?;
+    drop(progress);
+    print!("{}", terminal::render(&run, std::io::stdout().is_terminal()));
+    for Target { format, path } in &args.reports {
+        let written = std::fs::write(path, format.render(&run));
+        written.map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(exit(&run.totals, args.deny_skips))
+}
+
+/// The emulator; with `--install`, installed if it is missing.
+pub(crate) fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit> {
+    let found = Cache::open().and_then(|cache| match qemu::find(&cache) {
+        Err(vm::Error::Missing { .. }) if install => qemu::install(&cache, progress),
+        other => other,
+    });
+    found.map_err(|error| match error {
+        vm::Error::Missing { .. } => lost(format!("{error}\n       or let --install do it")),
+        other => lost(other),
+    })
+}
+
+/// What no scenario can be blamed for.
+fn lost(error: impl Display) -> Exit {
+    eprintln!("error: {error}");
+    Exit::Lost
+}
+
+/// A broken property outweighs a lost verdict: it is known.
+fn exit(totals: &Totals, deny_skips: bool) -> Exit {
+    if totals.fail > 0 || (deny_skips && totals.skip > 0) {
+        Exit::Broken
+    } else if totals.error > 0 || totals.miss > 0 {
+        Exit::Lost
+    } else {
+        Exit::Passed
+    }
+}
+
+impl From<Accel> for accel::Request {
+    fn from(accel: Accel) -> Self {
+        match accel {
+            Accel::Auto => accel::Request::Auto,
+            Accel::Kvm => accel::Request::Kvm,
+            Accel::Tcg => accel::Request::Tcg,
+        }
+    }
+}
+
+impl From<Isolate> for Isolation {
+    fn from(isolate: Isolate) -> Self {
+        match isolate {
+            Isolate::Clone => Isolation::Clone,
+            Isolate::Boot => Isolation::Boot,
+            Isolate::Shared => Isolation::Shared,
+        }
+    }
+}

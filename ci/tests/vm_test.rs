@@ -1,0 +1,144 @@
+//! `cargo xtask vm-test` as a user types it: the real kernel of this machine's distribution, in real QEMU.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A scenario of this test's own.
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name).with_extension("toml")
+}
+
+struct Ran {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+    report: Option<Value>,
+}
+
+/// Runs `vm-test` with a JSON report.
+fn vm_test(args: &[&str]) -> Ran {
+    let folder = TempDir::new().unwrap();
+    let report = folder.path().join("report.json");
+    let output = xtask(&["vm-test", "--report", &format!("json={}", report.display())], args, |_| {});
+    Ran {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        report: std::fs::read_to_string(report).ok().map(|text| serde_json::from_str(&text).unwrap()),
+    }
+}
+
+fn xtask(command: &[&str], args: &[&str], change: impl Fn(&mut Command)) -> Output {
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    xtask.args(command).args(args);
+    change(&mut xtask);
+    xtask.output().expect("xtask runs")
+}
+
+impl Ran {
+    #[track_caller]
+    fn assert(&self, code: i32, words: &[&str]) {
+        let all = format!("{}\n{}", self.stdout, self.stderr);
+        assert_eq!(self.code, Some(code), "{all}");
+        for word in words {
+            assert!(all.contains(word), "{word:?} is not in:\n{all}");
+        }
+    }
+
+    fn report(&self) -> &Value {
+        self.report.as_ref().expect("a report was written")
+    }
+}
+
+#[test]
+fn every_scenario_passes_and_every_starred_property_is_covered() {
+    let ran = vm_test(&[]);
+    ran.assert(0, &["0 fail", "0 error", "0 miss"]);
+    let report = ran.report();
+    assert_eq!(report["totals"]["fail"], 0);
+    assert!(report["totals"]["pass"].as_u64() >= Some(35), "{}", report["totals"]);
+    let passed: Vec<_> = report["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|result| result["status"] == "pass")
+        .flat_map(|result| result["covers"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()))
+        .collect();
+    for starred in harness::catalogue::all().iter().filter(|property| property.starred) {
+        assert!(passed.contains(&&*starred.id), "{} is not proven", starred.id);
+    }
+}
+
+#[test]
+fn a_wrong_expectation_is_broken_and_shows_both_sides() {
+    let ran = vm_test(&[fixture("wrong-expectation").to_str().unwrap()]);
+    ran.assert(1, &["yourcontainer", "mycontainer", "wrong-expectation.toml:10"]);
+    assert_eq!(ran.report()["results"][0]["status"], "fail");
+}
+
+#[test]
+fn a_kernel_that_panics_costs_its_scenario_only() {
+    let ran =
+        vm_test(&[fixture("kernel-panic").to_str().unwrap(), fixture("wrong-expectation").to_str().unwrap()]);
+    ran.assert(3, &["Kernel panic - not syncing: sysrq triggered crash", "crash the kernel"]);
+    let results = ran.report()["results"].as_array().unwrap();
+    let statuses: Vec<_> = results.iter().map(|result| result["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, ["miss", "fail"]);
+}
+
+#[test]
+fn a_kernel_that_hangs_is_lost_within_its_deadline() {
+    let started = std::time::Instant::now();
+    let ran = vm_test(&[fixture("kernel-hang").to_str().unwrap()]);
+    ran.assert(3, &["deadline"]);
+    assert_eq!(ran.report()["results"][0]["status"], "miss");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_step_that_hangs_is_an_error_and_the_guest_goes_on() {
+    let ran =
+        vm_test(&[fixture("step-hang").to_str().unwrap(), fixture("wrong-expectation").to_str().unwrap()]);
+    ran.assert(3, &["read a FIFO without a writer", "deadline"]);
+    let results = ran.report()["results"].as_array().unwrap();
+    assert_eq!(results[0]["status"], "error");
+    assert_eq!(results[1]["status"], "fail");
+}
+
+#[test]
+fn an_unmet_need_is_a_skip_with_its_reason_and_can_be_denied() {
+    let need = fixture("unmet-need");
+    vm_test(&[need.to_str().unwrap()]).assert(0, &["1 skip", "CONFIG_NO_SUCH_OPTION"]);
+    vm_test(&[need.to_str().unwrap(), "--deny-skips"]).assert(1, &["CONFIG_NO_SUCH_OPTION"]);
+}
+
+#[test]
+fn a_bad_scenario_ends_before_anything_boots() {
+    let bad = fixture("unknown-operation");
+    let output = xtask(&["vm-test"], &[bad.to_str().unwrap()], |command| {
+        // Without QEMU in the PATH nothing can have booted.
+        command.env("PATH", "/nonexistent");
+    });
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("hostnam") && stderr.contains("hostname") && stderr.contains(":5:"), "{stderr}");
+}
+
+#[test]
+fn a_filter_that_matches_nothing_is_a_usage_error() {
+    vm_test(&["no-such-scenario"]).assert(2, &["no-such-scenario"]);
+}
+
+#[test]
+fn missing_qemu_is_an_error_that_shows_the_command_to_install_it() {
+    let cargo = Path::new(env!("CARGO")).parent().unwrap().display().to_string();
+    let output = xtask(&["vm-test"], &["uts"], |command| {
+        command.env("PATH", &cargo);
+    });
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("--install"), "{stderr}");
+}

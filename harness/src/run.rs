@@ -1,0 +1,60 @@
+//! A run: scenarios on kernels, each in a virtual machine, to a report.
+//!
+//! ```text
+//! Options ─▶ Bench (a kernel with all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
+//! ```
+
+mod bench;
+mod drive;
+mod history;
+mod schedule;
+mod source;
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use vm::{Cache, Qemu, accel};
+
+use crate::progress::Progress;
+use crate::report;
+use crate::scenario::Scenario;
+use bench::Bench;
+pub use source::Isolation;
+
+/// Lines of a lost machine's console that a report keeps.
+const TAIL: usize = 20;
+
+/// How scenarios are run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The emulator.
+    pub qemu: Qemu,
+    /// The guest binary, linked statically.
+    pub guest: PathBuf,
+    /// Kernels, as [`vm::kernel::resolve`] takes them.
+    pub kernels: Vec<String>,
+    /// Who executes the guest's code.
+    pub accel: accel::Request,
+    /// Whether scenarios share a kernel.
+    pub isolation: Isolation,
+    /// Machines at a time, at least 1.
+    pub jobs: usize,
+}
+
+/// Runs every scenario on every kernel. What happens to one scenario is in the report.
+///
+/// # Errors
+/// What keeps all scenarios of a kernel from running: it cannot be had, or a machine with it never gets ready.
+pub fn run(scenarios: &[Scenario], options: &Options, progress: &Progress) -> vm::Result<report::Run> {
+    let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let cache = Cache::open()?;
+    let mut kernels = Vec::new();
+    let mut results = Vec::new();
+    for name in &options.kernels {
+        let bench = Bench::prepare(name, scenarios, options, &cache, progress)?;
+        let (kernel, outcomes) = schedule::run(scenarios, &bench, options, &cache, progress)?;
+        kernels.push(kernel);
+        results.extend(outcomes);
+    }
+    Ok(report::Run::new(started, kernels, scenarios, results))
+}

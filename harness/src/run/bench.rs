@@ -1,0 +1,101 @@
+//! A kernel with all it boots with, and what can be said of a scenario's needs before it is booted.
+
+use std::collections::BTreeSet;
+
+use vm::kernel::Setting;
+use vm::modules::Closure;
+use vm::{Cache, Config, Kernel, accel};
+
+use super::Options;
+use crate::event::Ready;
+use crate::plan::Need;
+use crate::progress::Progress;
+use crate::scenario::Scenario;
+
+/// Modules that every guest gets if its kernel has them. A guest does not depend on the scenarios that were chosen: the
+/// same initramfs serves every filter.
+const MODULES: &[&str] = &["dummy", "overlay", "veth"];
+/// Under emulation memory costs time only where it is touched.
+const MEMORY_MIB: u32 = 256;
+
+/// A kernel, ready to be booted.
+pub(super) struct Bench {
+    /// As it was asked for.
+    pub(super) name: String,
+    pub(super) config: Config,
+    pub(super) accel: accel::Chosen,
+    closure: Closure,
+}
+
+impl Bench {
+    /// Fetches, packs and tries out whatever is not in the cache.
+    pub(super) fn prepare(
+        name: &str,
+        scenarios: &[Scenario],
+        options: &Options,
+        cache: &Cache,
+        progress: &Progress,
+    ) -> vm::Result<Self> {
+        let kernel = vm::kernel::resolve(name, cache, progress)?;
+        let modules = modules(scenarios);
+        let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+        let prepared = vm::prepare(cache, &kernel, &modules, &options.guest, &[], progress)?;
+        let mut config = Config {
+            qemu: options.qemu.clone(),
+            kernel,
+            initramfs: prepared.initramfs,
+            accelerator: accel::Accelerator::Tcg,
+            memory_mib: MEMORY_MIB,
+            cpus: 1,
+            append: String::new(),
+        };
+        let accel = accel::choose(options.accel, &config, cache, progress)?;
+        config.accelerator = accel.accelerator;
+        Ok(Bench { name: name.to_owned(), config, accel, closure: prepared.closure })
+    }
+
+    /// The first need that this kernel cannot meet, and why. Needs that only a running guest can tell of are left to it.
+    pub(super) fn unmet<'a>(&self, scenario: &'a Scenario, ready: &Ready) -> Option<(&'a Need, String)> {
+        scenario.needs.iter().find_map(|need| {
+            let reason = match need {
+                Need::Config(option) => without_option(&self.config.kernel, option)?,
+                Need::Module(name) => self.without_module(name, ready)?,
+                _ => return None,
+            };
+            Some((need, reason))
+        })
+    }
+
+    fn without_module(&self, name: &str, ready: &Ready) -> Option<String> {
+        let name = name.replace('-', "_");
+        if let Some(reason) = self.closure.missing.get(&name) {
+            return Some(reason.clone());
+        }
+        let errno = ready.modules.get(&name)?.as_ref()?;
+        Some(format!("the guest could not load the module {name}: {errno}"))
+    }
+}
+
+/// Whether a need was decided by [`Bench::unmet`], so that the guest is not asked.
+pub(super) fn is_decided(need: &Need) -> bool {
+    matches!(need, Need::Config(_) | Need::Module(_))
+}
+
+fn without_option(kernel: &Kernel, option: &str) -> Option<String> {
+    match kernel.config(option) {
+        Some(Setting::No) => Some(format!("kernel {} was built without {option}", kernel.release)),
+        Some(_) => None,
+        None => Some(format!(
+            "the configuration of kernel {} is not known, so {option} is not either",
+            kernel.release
+        )),
+    }
+}
+
+fn modules(scenarios: &[Scenario]) -> BTreeSet<String> {
+    let needed = scenarios.iter().flat_map(|scenario| &scenario.needs).filter_map(|need| match need {
+        Need::Module(name) => Some(name.replace('-', "_")),
+        _ => None,
+    });
+    needed.chain(MODULES.iter().map(ToString::to_string)).collect()
+}

@@ -1,0 +1,66 @@
+//! One scenario on one machine: the host's side of the conversation that [`crate::plan`] draws.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use vm::{Ending, Machine};
+
+use crate::event::{Envelope, Event};
+use crate::plan::{Plan, Request, Run};
+
+/// The guest keeps the scenario's own deadline; one that is silent for this much longer is lost.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What came out of a machine for one scenario.
+pub(super) struct Driven {
+    /// The key that every event has to carry.
+    pub(super) key: String,
+    /// Lines as they came.
+    pub(super) lines: Vec<String>,
+    /// How the machine was lost, if it was.
+    pub(super) ending: Option<Ending>,
+    /// From the request to the last line.
+    pub(super) duration: Duration,
+}
+
+/// Sends a plan and collects lines until the scenario's end or the machine's.
+pub(super) fn drive(machine: &mut Machine, plan: Plan) -> Driven {
+    let started = Instant::now();
+    let deadline = started + Duration::from_millis(plan.deadline_ms) + GRACE;
+    let key = random::<16>();
+    let run = Run { key: key.clone(), clock_ns: wall_clock(), seed: random::<32>(), plan };
+    let request = serde_json::to_string(&Request::Run(Box::new(run))).expect("plans are plain data");
+    let mut lines = Vec::new();
+    let mut ending = machine.send(&request).err();
+    while ending.is_none() {
+        match machine.receive(deadline) {
+            Ok(line) => {
+                let last = is_end(&line, &key);
+                lines.push(line);
+                if last {
+                    break;
+                }
+            }
+            Err(lost) => ending = Some(lost),
+        }
+    }
+    Driven { key, lines, ending, duration: started.elapsed() }
+}
+
+fn is_end(line: &str, key: &str) -> bool {
+    // A container can write to the channel's device: a line that is no event is noise here, and judged later.
+    serde_json::from_str::<Envelope>(line)
+        .is_ok_and(|envelope| envelope.key == key && matches!(envelope.event, Event::End { .. }))
+}
+
+/// Nanoseconds since 1970, for a guest whose clock stood still while it was a template.
+fn wall_clock() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is later than 1970");
+    u64::try_from(since.as_nanos()).expect("it is earlier than 2554")
+}
+
+/// `N` random bytes in hexadecimal.
+fn random<const N: usize>() -> String {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the kernel gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,155 @@
+//! Which scenario runs when, on which machine: as many machines at a time as there are jobs, longest scenarios first, results
+//! in the scenarios' own order.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use vm::{Cache, Progress as _};
+
+use super::bench::{Bench, is_decided};
+use super::drive::{Driven, drive};
+use super::history::History;
+use super::source::{Guest, Isolation, Source};
+use super::{Options, TAIL};
+use crate::evidence::Evidence;
+use crate::judge::{Verdict, judge};
+use crate::progress::Progress;
+use crate::report::{self, Outcome, Percentiles};
+use crate::scenario::Scenario;
+
+/// The only runtime so far: this project's own.
+const RUNTIME: &str = "nsrun";
+
+/// Runs all scenarios on one kernel.
+pub(super) fn run(
+    scenarios: &[Scenario],
+    bench: &Bench,
+    options: &Options,
+    cache: &Cache,
+    progress: &Progress,
+) -> vm::Result<(report::Kernel, Vec<Outcome>)> {
+    let source = Source::open(options.isolation, &bench.config, cache, progress)?;
+    let history = History::open(cache, &bench.name);
+    let line = Line {
+        scenarios,
+        bench,
+        source,
+        keep: options.isolation == Isolation::Shared,
+        order: history.longest_first(scenarios),
+        next: AtomicUsize::new(0),
+        progress,
+        starts: Mutex::default(),
+    };
+    let lanes = if line.keep { 1 } else { options.jobs.clamp(1, scenarios.len().max(1)) };
+    let mut indexed = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| line.work())).collect();
+        let done = lanes.into_iter().map(|lane| lane.join().expect("a lane does not panic"));
+        done.collect::<vm::Result<Vec<_>>>().map(|results| results.concat())
+    })?;
+    indexed.sort_by_key(|(index, _)| *index);
+    let outcomes: Vec<Outcome> = indexed.into_iter().map(|(_, outcome)| outcome).collect();
+    history.learn(&outcomes)?;
+    Ok((line.kernel(), outcomes))
+}
+
+/// What the lanes share.
+struct Line<'a> {
+    scenarios: &'a [Scenario],
+    bench: &'a Bench,
+    source: Source,
+    /// A machine that survived its scenario is used for the next.
+    keep: bool,
+    /// Positions of the scenarios.
+    order: Vec<usize>,
+    next: AtomicUsize,
+    progress: &'a Progress,
+    /// How long each machine took to its first word, and what the first one said.
+    starts: Mutex<Starts>,
+}
+
+#[derive(Default)]
+struct Starts {
+    release: String,
+    times: Vec<Duration>,
+}
+
+impl Line<'_> {
+    /// One lane: takes the next scenario until there is none.
+    fn work(&self) -> vm::Result<Vec<(usize, Outcome)>> {
+        let mut kept = None;
+        let mut done = Vec::new();
+        while let Some(&index) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let scenario = &self.scenarios[index];
+            self.progress.step(&format!("{}: {}", self.bench.name, scenario.name));
+            let guest = match kept.take() {
+                Some(guest) => guest,
+                None => self.noted(self.source.machine()?),
+            };
+            let (outcome, survivor) = self.one(scenario, guest);
+            kept = survivor.filter(|_| self.keep);
+            done.push((index, outcome));
+        }
+        Ok(done)
+    }
+
+    /// Runs one scenario; the machine is given back if it survived.
+    fn one(&self, scenario: &Scenario, mut guest: Guest) -> (Outcome, Option<Guest>) {
+        if let Some((need, reason)) = self.bench.unmet(scenario, &guest.ready) {
+            let verdict = Verdict::skipped(scenario, need, &reason);
+            return (Outcome::new(&self.bench.name, RUNTIME, scenario, verdict, 0), Some(guest));
+        }
+        let mut plan = scenario.plan();
+        plan.needs.retain(|need| !is_decided(need));
+        let Driven { key, lines, ending, duration } = drive(&mut guest.machine, plan);
+        let mut evidence = Evidence::collect(&key, &lines);
+        let mut console = Vec::new();
+        if let Some(ending) = &ending {
+            // The machine's end explains what is missing: it is told first.
+            evidence.lost.insert(0, ending.to_string());
+            console = guest.machine.console_tail(TAIL);
+        }
+        let verdict = judge(scenario, &evidence);
+        let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let mut outcome = Outcome::new(&self.bench.name, RUNTIME, scenario, verdict, milliseconds);
+        outcome.console = console;
+        (outcome, ending.is_none().then_some(guest))
+    }
+
+    fn noted(&self, guest: Guest) -> Guest {
+        let mut starts = self.starts.lock().expect("no lane panics while it counts");
+        starts.release.clone_from(&guest.ready.release);
+        starts.times.extend(guest.machine.boot_time());
+        drop(starts);
+        guest
+    }
+
+    fn kernel(&self) -> report::Kernel {
+        let starts = self.starts.lock().expect("the lanes have ended");
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (boot_ms, clone_ms) = match &self.source {
+            Source::Template(template, _) => {
+                (Some(milliseconds(template.boot_time())), percentiles(&starts.times))
+            }
+            Source::Cold(_) => (starts.times.iter().min().copied().map(milliseconds), None),
+        };
+        report::Kernel {
+            name: self.bench.name.clone(),
+            release: starts.release.clone(),
+            accel: self.bench.accel.accelerator.name().to_owned(),
+            accel_reason: self.bench.accel.reason.clone(),
+            boot_ms,
+            clone_ms,
+        }
+    }
+}
+
+/// `None` of nothing.
+fn percentiles(times: &[Duration]) -> Option<Percentiles> {
+    let mut sorted = times.to_vec();
+    sorted.sort();
+    let last = sorted.len().checked_sub(1)?;
+    // The nearest rank: an observed time, not one between two.
+    let at = |percent: usize| sorted[(last * percent).div_ceil(100)].as_secs_f64() * 1000.0;
+    Some(Percentiles { p50: at(50), p99: at(99) })
+}
