@@ -34,6 +34,13 @@ pub(crate) fn short(capability: Capability) -> String {
     capability.to_string().trim_start_matches("CAP_").to_owned()
 }
 
+/// By their numbers: the first to fail should be the same each time.
+pub(crate) fn in_order<'a>(set: impl Iterator<Item = &'a Capability>) -> Vec<Capability> {
+    let mut list: Vec<Capability> = set.copied().collect();
+    list.sort_by_key(Capability::index);
+    list
+}
+
 /// The sets that `wanted` asks for, of a program with that user id. `all` is what the word ALL stands for. Names that are
 /// none count as absent: [`crate::spec::Spec::check`] reports them.
 pub(crate) fn sets(wanted: &Capabilities, uid: u32, all: &CapsHashSet) -> Sets {

@@ -3,10 +3,8 @@
 use std::ffi::CString;
 use std::path::Path;
 
-use caps::Capability;
-
 use crate::attach::{opened, parse};
-use crate::caps::{Sets, sets, short};
+use crate::caps::{Sets, in_order, sets, short};
 use crate::channel::{Channel, Message};
 use crate::launch::Job;
 use crate::net::{LOOPBACK, Net, destination};
@@ -196,7 +194,7 @@ impl Child<'_> {
     fn bounding(&mut self) -> Result<(), Fault> {
         let spec = self.job.spec;
         let sets = sets(&spec.capabilities, spec.uid, &capability::permitted()?);
-        for &gone in capability::bounding()?.difference(&sets.bounding) {
+        for gone in in_order(capability::bounding()?.difference(&sets.bounding)) {
             capability::drop_bounding(gone).about(|| short(gone))?;
         }
         self.sets = Some(sets);
@@ -222,11 +220,9 @@ impl Child<'_> {
     fn capabilities(&mut self) -> Result<(), Fault> {
         let Some(sets) = &self.sets else { return Err(Errno::EINVAL.into()) };
         let own = capability::permitted()?;
-        let mut missing: Vec<&Capability> = sets.permitted.difference(&own).collect();
+        let missing: Vec<String> = in_order(sets.permitted.difference(&own)).into_iter().map(short).collect();
         if !missing.is_empty() {
-            missing.sort_by_key(|capability| capability.index());
-            let names: Vec<String> = missing.into_iter().copied().map(short).collect();
-            return Err(Errno::EPERM).about(|| names.join(" "));
+            return Err(Errno::EPERM).about(|| missing.join(" "));
         }
         capability::set(&sets.permitted, &sets.effective, &sets.inheritable)?;
         Ok(capability::set_ambient(&sets.ambient)?)

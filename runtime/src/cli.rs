@@ -6,6 +6,7 @@ mod flags;
 mod message;
 mod run;
 mod supervise;
+mod words;
 
 use std::ffi::OsString;
 

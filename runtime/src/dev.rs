@@ -1,5 +1,6 @@
 //! The minimal `/dev`. What the OCI runtime specification calls the default devices.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use crate::mounts::flags;
@@ -26,6 +27,8 @@ const LINKS: [(&str, &str); 5] = [
 /// Mounts `/dev` in the tree.
 pub(crate) fn make(tree: &Tree, spec: &Spec) -> Result<(), Fault> {
     let about = |what: &'static str| move || what.to_owned();
+    // In a user namespace no device node can be made: the caller's own are bound, found before a new /dev hides them.
+    let originals = if in_user_namespace(spec) { originals()? } else { Vec::new() };
     // An image's link in its place would put the devices elsewhere, and is refused.
     let below = tree.directory(Path::new("/dev"), Links::Refused)?;
     mount::filesystem(
@@ -37,7 +40,13 @@ pub(crate) fn make(tree: &Tree, spec: &Spec) -> Result<(), Fault> {
     )?;
     let dev = Tree::of(tree.find(Path::new("/dev"), Links::Refused)?.ok_or(Errno::ENOENT)?);
     for (name, major, minor) in NODES {
-        node(&dev, name, file::device(major, minor)).about(about(name))?;
+        if originals.is_empty() {
+            let node = Node::Character(file::device(major, minor));
+            file::make_node_at(&dev, name.as_ref(), node, 0o666).about(about(name))?;
+        }
+    }
+    for (name, original) in &originals {
+        bind(&dev, name, original).about(about(name))?;
     }
     for (name, target) in LINKS {
         file::make_link_at(target, &dev, name).about(about(name))?;
@@ -47,19 +56,22 @@ pub(crate) fn make(tree: &Tree, spec: &Spec) -> Result<(), Fault> {
     queues(&dev, spec).about(about("mqueue"))
 }
 
-/// A device node; where none can be made, as in a user namespace, the caller's own is bound.
-fn node(dev: &Tree, name: &str, device: u64) -> Result<(), Fault> {
-    match file::make_node_at(dev, name.as_ref(), Node::Character(device), 0o666) {
-        Err(Errno::EPERM) => {}
-        other => return Ok(other?),
-    }
-    let original = file::handle(&Path::new("/dev").join(name))?;
-    // The name alone proves nothing (CVE-2025-31133).
-    if file::character_device(&original)? != Some(device) {
-        return Err(Errno::ENODEV.into());
-    }
+/// The caller's devices, known by their numbers: a name alone proves nothing (CVE-2025-31133).
+fn originals() -> Result<Vec<(&'static str, OwnedFd)>, Fault> {
+    let find = |(name, major, minor): (&'static str, u64, u64)| {
+        let about = || format!("{name} of the caller");
+        let found = file::handle(&Path::new("/dev").join(name)).about(about)?;
+        match file::character_device(&found).about(about)? {
+            Some(device) if device == file::device(major, minor) => Ok((name, found)),
+            _ => Err(Errno::ENODEV).about(about),
+        }
+    };
+    NODES.into_iter().map(find).collect()
+}
+
+fn bind(dev: &Tree, name: &str, original: &OwnedFd) -> Result<(), Fault> {
     let here = dev.file(Path::new(name))?;
-    Ok(mount::bind(&file::path_of(&original), &file::path_of(&here), false)?)
+    Ok(mount::bind(&file::path_of(original), &file::path_of(&here), false)?)
 }
 
 /// An own instance of devpts: no terminal of another one can be opened through it. pts(4)

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use futures_util::TryStreamExt;
+use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{Handle, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 
@@ -103,7 +104,11 @@ impl Net {
 
     /// Gives a device an address.
     pub fn add_address(&self, index: u32, address: Address) -> sys::Result<()> {
-        self.wait(self.handle.address().add(index, address.ip, address.prefix).execute())
+        let mut request = self.handle.address().add(index, address.ip, address.prefix);
+        // ip(8) sets no broadcast address unless it is told to.
+        let broadcast = |attribute: &AddressAttribute| matches!(attribute, AddressAttribute::Broadcast(_));
+        request.message_mut().attributes.retain(|attribute| !broadcast(attribute));
+        self.wait(request.execute())
     }
 
     /// Adds a route by way of a gateway.

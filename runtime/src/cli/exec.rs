@@ -75,6 +75,10 @@ impl Watched for Joined {
         Joined::pid(self)
     }
 
+    fn is_first(&self) -> bool {
+        false
+    }
+
     fn ended(&mut self) -> crate::sys::Result<Option<crate::Status>> {
         self.try_wait()
     }

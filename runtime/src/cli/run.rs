@@ -7,7 +7,7 @@ use super::message::Message;
 use super::supervise::{Watched, supervise};
 use crate::container::Container;
 use crate::names::namespaces;
-use crate::spec::Spec;
+use crate::spec::{Namespace, Spec};
 use crate::step::Side;
 use crate::sys::signal;
 use crate::trace::Trace;
@@ -54,6 +54,11 @@ fn traced(spec: &Spec) -> Result<crate::Running, Message> {
 impl Watched for crate::Running {
     fn pid(&self) -> i32 {
         crate::Running::pid(self)
+    }
+
+    fn is_first(&self) -> bool {
+        // The small init takes every signal and passes it on.
+        self.spec().namespaces.contains(&Namespace::Pid) && !self.spec().init
     }
 
     fn ended(&mut self) -> crate::sys::Result<Option<crate::Status>> {

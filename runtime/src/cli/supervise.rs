@@ -10,6 +10,8 @@ use crate::sys::{self, Errno, Signal, terminal};
 /// A program to wait for.
 pub(super) trait Watched {
     fn pid(&self) -> i32;
+    /// Whether it ignores what it does not handle, as the first process of a PID namespace does.
+    fn is_first(&self) -> bool;
     fn ended(&mut self) -> sys::Result<Option<Status>>;
     fn send(&self, signal: i32) -> sys::Result<()>;
 }
@@ -33,14 +35,15 @@ pub(super) fn supervise(program: &mut impl Watched, terminal: bool) -> Result<i3
     Ok(fatal.map_or(status.code(), |signal| Status::Signaled(signal).code()))
 }
 
-/// Passes a signal on. The first process of a PID namespace ignores what it does not handle, but whoever signals `nsrun`
-/// means the end: then it is killed, and the signal is given back.
+/// Passes a signal on. A first process would ignore what it does not handle, but whoever signals `nsrun` means the end: then
+/// it is killed, and the signal is given back.
 fn pass_on(program: &impl Watched, arrived: Arrived, terminal: bool) -> sys::Result<Option<i32>> {
     // What the terminal sends, it sends to the program too.
     if arrived.from_kernel && terminal {
         return Ok(None);
     }
-    let ends = signal::ends_by_default(arrived.signal) && !handles(program.pid(), arrived.signal);
+    let handled = !program.is_first() || handles(program.pid(), arrived.signal);
+    let ends = !handled && signal::ends_by_default(arrived.signal);
     let sent = program.send(if ends { Signal::SIGKILL as i32 } else { arrived.signal });
     match sent {
         // It ended just now, and is reaped next.
@@ -49,7 +52,7 @@ fn pass_on(program: &impl Watched, arrived: Arrived, terminal: bool) -> sys::Res
     }
 }
 
-/// Whether a process catches, ignores or waits for a signal: the masks in `/proc/PID/status`. proc_pid_status(5)
+/// Whether a process catches, ignores or blocks a signal: the masks in `/proc/PID/status`. proc_pid_status(5)
 fn handles(pid: i32, signal: i32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = |name: &str| {

@@ -1,9 +1,12 @@
 //! signal(7): masks, dispositions, waiting, sending.
 
-use nix::sys::signal::{self, SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{self, SigSet, SigmaskHow, Signal};
 use nix::unistd::Pid;
 
 use super::{Errno, Result};
+
+/// The highest number of a signal, SIGRTMAX.
+const LAST: i32 = 64;
 
 /// A signal that came to [`wait`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +24,15 @@ pub fn block_all() -> Result<()> {
 
 /// Every signal's default disposition, and none blocked: what a program expects to start with.
 pub fn reset() -> Result<()> {
-    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    for signal in Signal::iterator() {
-        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
-            // SAFETY: SIG_DFL runs no code of this process.
-            unsafe { signal::sigaction(signal, &default) }?;
-        }
+    // The kernel's own structure of four words: SIG_DFL, no flags, no restorer, empty mask. glibc's function refuses the
+    // signals that it keeps for itself, and those may be ignored as well as any other.
+    let default = [0u64; 4];
+    for signal in (1..=LAST).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
+        let none = std::ptr::null_mut::<u64>();
+        let size = std::mem::size_of::<u64>();
+        // SAFETY: the kernel reads at most four words from the array; SIG_DFL runs no code of this process.
+        let set = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, size) };
+        Errno::result(set)?;
     }
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }

@@ -1,0 +1,196 @@
+//! What the program may still do.
+
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::process::Stdio;
+
+use rstest::rstest;
+
+use crate::common::{Background, Need, Said, command, need, run, specification};
+
+/// The five sets and no_new_privs, as `/proc/self/status` has them.
+fn sets(flags: &[&str]) -> Vec<String> {
+    let seen = run(flags, "grep -E '^(Cap|NoNew)' /proc/self/status").ok();
+    seen.lines().map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect()
+}
+
+/// Inheritable, permitted, effective, bounding, ambient, no_new_privs.
+#[rstest]
+#[case::the_default(&[], [0, KEPT, KEPT, KEPT, 0, 1])]
+#[case::none(&["--cap-drop", "ALL"], [0, 0, 0, 0, 0, 1])]
+#[case::one_less(&["--cap-drop", "MKNOD"], [0, KEPT - (1 << 27), KEPT - (1 << 27), KEPT - (1 << 27), 0, 1])]
+#[case::one_more(&["--cap-add", "cap_net_admin"], [0, KEPT + (1 << 12), KEPT + (1 << 12), KEPT + (1 << 12), 0, 1])]
+#[case::one_alone(&["--cap-drop", "all", "--cap-add", "KILL"], [0, 1 << 5, 1 << 5, 1 << 5, 0, 1])]
+#[case::another_user(&["--uid", "1000", "--gid", "1000"], [0, 0, 0, KEPT, 0, 1])]
+#[case::privileges_may_be_gained(&["--no-new-privs=false"], [0, KEPT, KEPT, KEPT, 0, 0])]
+fn the_five_sets_are_those_asked_for(#[case] flags: &[&str], #[case] expected: [u64; 6]) {
+    if !need(Need::Root) {
+        return;
+    }
+    let [sets @ .., gains] = expected;
+    let expected: Vec<String> =
+        sets.iter().map(|set| format!("{set:016x}")).chain([gains.to_string()]).collect();
+    assert_eq!(self::sets(flags), expected);
+}
+
+/// The default's fourteen.
+const KEPT: u64 = 0xa804_25fb;
+
+#[rstest]
+#[case::ambient("uid = 1000\n[capabilities]\ninheritable = ['NET_RAW']\nambient = ['NET_RAW']", [1 << 13, 1 << 13, 1 << 13, KEPT, 1 << 13])]
+#[case::ambient_of_root("[capabilities]\ninheritable = ['KILL']\nambient = ['KILL']", [1 << 5, KEPT, KEPT, KEPT, 1 << 5])]
+#[case::less_permitted("[capabilities]\npermitted = ['KILL']", [0, 1 << 5, 1 << 5, KEPT, 0])]
+#[case::inheritable_of_a_user("uid = 1000\n[capabilities]\ninheritable = ['KILL']", [1 << 5, 0, 0, KEPT, 0])]
+#[case::in_a_user_namespace("namespaces = ['user']", [0, KEPT, KEPT, KEPT, 0])]
+fn the_five_sets_of_a_specification(#[case] text: &str, #[case] expected: [u64; 5]) {
+    if !need(Need::Root) {
+        return;
+    }
+    let spec = specification(text);
+    let seen = sets(&["--spec", spec.path().to_str().unwrap()]);
+    assert_eq!(seen[..5], expected.map(|set| format!("{set:016x}")));
+}
+
+#[rstest]
+#[case::sys_admin("mount -t tmpfs x /mnt", &["--mount"])]
+#[case::chown("chown 1 /tmp/owned", &["--cap-drop", "CHOWN"])]
+#[case::sys_time("date -s @0", &[])]
+fn a_dropped_capability_is_missed(#[case] action: &str, #[case] flags: &[&str]) {
+    if !need(Need::Root) {
+        return;
+    }
+    let said = run(flags, &action.replace("/tmp/owned", "/proc/self/comm"));
+    assert_ne!(said.code, Some(0), "{said:?}");
+}
+
+#[test]
+fn ids_groups_and_mask_are_those_asked_for() {
+    if !need(Need::Root) {
+        return;
+    }
+    let flags = ["--uid", "1", "--gid", "2", "--group", "3", "--group", "4"];
+    assert_eq!(run(&flags, "id -u; id -g; id -G; umask").ok(), "1\n2\n2 3 4\n0022\n");
+    let spec = specification("umask = 0o077");
+    assert_eq!(run(&["--spec", spec.path().to_str().unwrap()], "umask; id -G").ok(), "0077\n0\n");
+}
+
+#[test]
+fn the_environment_is_the_containers_alone() {
+    if !need(Need::Root) {
+        return;
+    }
+    let mut leaky = command(&["--env", "A=b=c"], "/usr/bin/env | sort");
+    let seen = String::from_utf8(leaky.env("LEAK", "1").output().unwrap().stdout).unwrap();
+    let names: Vec<&str> =
+        seen.lines().filter(|line| !line.starts_with("PWD=") && !line.starts_with("_=")).collect();
+    let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    assert_eq!(names, ["A=b=c", "HOME=/", path]);
+}
+
+#[test]
+fn limits_are_set() {
+    if !need(Need::Root) {
+        return;
+    }
+    let flags = ["--rlimit", "nofile=64:128", "--rlimit", "core=0"];
+    assert_eq!(run(&flags, "ulimit -Sn; ulimit -Hn; ulimit -Sc; ulimit -Hc").ok(), "64\n128\n0\n0\n");
+}
+
+#[test]
+fn the_working_directory_is_inside() {
+    if !need(Need::Root) {
+        return;
+    }
+    assert_eq!(run(&["--cwd", "/usr/bin"], "pwd; readlink /proc/self/cwd").ok(), "/usr/bin\n/usr/bin\n");
+    assert!(
+        run(&["--cwd", "/not/there"], "true").failed(125).contains("working-directory (/not/there): ENOENT")
+    );
+}
+
+#[test]
+fn a_working_directory_outside_of_the_root_is_refused() {
+    if !need(Need::Root) {
+        return;
+    }
+    // CVE-2024-21626: a descriptor of the caller's that leads out.
+    let leak = fs::File::open("/").unwrap();
+    runtime::sys::descriptor::set_inheritable(leak.as_raw_fd(), true).unwrap();
+    let skeleton = crate::common::skeleton();
+    let way_out = format!("/proc/self/fd/{}", leak.as_raw_fd());
+    let path = skeleton.path().to_str().unwrap();
+    let flags = ["--mount", "--pid", "--proc", "--skeleton", path, "--cwd", &way_out];
+    let said = run(&flags, "true").failed(125);
+    assert!(said.contains("working-directory") && said.contains(": ENOENT"), "{said}");
+}
+
+#[test]
+fn descriptors_are_closed_but_for_those_to_keep() {
+    if !need(Need::Root) {
+        return;
+    }
+    let (first, second) = (fs::File::open("/etc").unwrap(), fs::File::open("/usr").unwrap());
+    let (first, second) = (first.as_raw_fd(), second.as_raw_fd());
+    let list = |flags: &[&str]| {
+        // The copies are made in the child, and are inherited over execve.
+        let script = format!("exec 8</etc 9</usr; exec \"$@\"");
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", &script, "sh", crate::common::nsrun(), "run"]).args(flags);
+        shell
+            .args(["--", "/bin/sh", "-c", "for fd in /proc/$$/fd/*; do readlink $fd; done"])
+            .stdin(Stdio::null());
+        String::from_utf8(shell.output().unwrap().stdout).unwrap()
+    };
+    let _ = (first, second);
+    assert!(!list(&[]).contains("/usr"), "{}", list(&[]));
+    let kept = list(&["--keep-fd", "9"]);
+    assert!(kept.contains("/usr\n") && !kept.contains("/etc\n"), "{kept}");
+}
+
+#[test]
+fn a_descriptor_to_keep_must_be_open() {
+    if !need(Need::Root) {
+        return;
+    }
+    let said = run(&["--keep-fd", "77"], "true").failed(125);
+    assert!(said.contains("close-descriptors (descriptor 77 is to be kept): EBADF"), "{said}");
+}
+
+#[test]
+fn signals_are_as_a_new_program_expects_them() {
+    if !need(Need::Root) {
+        return;
+    }
+    let mut shell = std::process::Command::new("/bin/sh");
+    shell.args(["-c", "trap '' TERM USR1; exec \"$@\"", "sh", crate::common::nsrun()]);
+    shell.args(["run", "--", "grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"]).stdin(Stdio::null());
+    let output = shell.output().unwrap();
+    let seen = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(seen, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+#[test]
+fn the_program_is_in_a_session_of_its_own() {
+    if !need(Need::Root) {
+        return;
+    }
+    let container = Background::start(&[]);
+    let session = runtime::sys::process::session(Some(container.pid)).unwrap();
+    assert_eq!(session, container.pid);
+}
+
+#[test]
+fn a_cgroup_has_its_limits_and_is_removed() {
+    if !need(Need::Cgroup) {
+        return;
+    }
+    let name = format!("nsrun-limits-{}", std::process::id());
+    let said: Said =
+        run(&["--cgroup", &name, "--limit", "cgroup.max.depth=3"], "grep ^0:: /proc/self/cgroup");
+    assert!(said.clone().ok().trim_end().ends_with(&name), "{said:?}");
+    let mounts = crate::common::mounts();
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
+    assert!(!std::path::Path::new(mount).join(&name).exists());
+    let said = run(&["--cgroup", &name, "--limit", "nothing.max=3"], "true").failed(125);
+    assert!(said.contains("cgroup (+nothing in"), "{said}");
+    assert!(!std::path::Path::new(mount).join(&name).exists());
+}

@@ -1,0 +1,216 @@
+//! Birth, signals, joining, and an end that leaves nothing.
+
+use std::process::{Command, Stdio};
+
+use rstest::rstest;
+
+use crate::common::{
+    Background, Need, Said, alive, children, command, eventually, mounts, need, nsrun, on_a_host, run,
+    skeleton,
+};
+
+#[rstest]
+#[case("exit 0", 0)]
+#[case("exit 7", 7)]
+#[case("kill -KILL $$", 137)]
+#[case("kill -TERM $$", 143)]
+fn the_exit_code_is_the_programs(#[case] script: &str, #[case] code: i32) {
+    if !need(Need::Root) {
+        return;
+    }
+    for flags in [&["--ipc"][..], &["--pid", "--init"]] {
+        assert_eq!(run(flags, script).code, Some(code), "{flags:?}");
+    }
+}
+
+#[test]
+fn init_reaps_orphans_and_ends_with_the_program() {
+    if !need(Need::Root) {
+        return;
+    }
+    // The orphan's parent ends first; afterwards it is neither running nor a zombie.
+    let script =
+        "sh -c 'sleep 0.2 & echo $! >/dev/null; exit'; sleep 0.5; cat /proc/[0-9]*/stat | cut -d' ' -f1-4";
+    let seen = run(&["--pid", "--mount", "--proc", "--init"], script).ok();
+    let states: Vec<&str> = seen.lines().collect();
+    assert!(states[0].starts_with("1 (nsrun) S 0"), "{seen}");
+    assert!(states[1].starts_with("2 (sh) ") && states[1].ends_with(" 1"), "{seen}");
+    assert!(states.iter().all(|state| !state.contains(") Z ") && !state.contains("(sleep)")), "{seen}");
+}
+
+#[test]
+fn init_adopts_orphans_without_a_pid_namespace_too() {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = "init=$PPID; sh -c 'sleep 5 & echo $!' >/run/nsrun-orphan; \
+                  read orphan </run/nsrun-orphan; cut -d' ' -f4 /proc/$orphan/stat; echo $init; kill $orphan";
+    let seen = on_a_host(&format!(
+        "mount -t tmpfs run /run; $NSRUN run --init -- /bin/sh -c '{}'",
+        script.replace('\'', "'\\''")
+    ))
+    .ok();
+    let lines: Vec<&str> = seen.lines().collect();
+    assert_eq!(lines[0], lines[1]);
+}
+
+#[rstest]
+#[case::a_handler_gets_it(&["--pid"], "trap 'exit 3' TERM; echo ready; while :; do read x || sleep 0.01; done", 3)]
+#[case::init_passes_it_on(&["--pid", "--init"], "trap 'exit 4' TERM; echo ready; while :; do read x || sleep 0.01; done", 4)]
+#[case::the_first_process_would_ignore_it(&["--pid"], "echo ready; read never", 143)]
+#[case::without_a_pid_namespace(&[], "echo ready; read never", 143)]
+fn a_signal_for_nsrun_is_one_for_the_program(
+    #[case] flags: &[&str],
+    #[case] script: &str,
+    #[case] code: i32,
+) {
+    if !need(Need::Root) {
+        return;
+    }
+    let mut container = Background::script(flags, script);
+    let nsrun = i32::try_from(container.nsrun.id()).unwrap();
+    runtime::sys::signal::kill(nsrun, runtime::sys::Signal::SIGTERM).unwrap();
+    drop(container.nsrun.stdin.take());
+    assert_eq!(container.nsrun.wait().unwrap().code(), Some(code));
+    assert!(!alive(container.pid));
+}
+
+#[rstest]
+#[case(&["--all"])]
+#[case(&["--all", "--user"])]
+#[case(&["--pid", "--init"])]
+#[case(&[])]
+fn a_killed_nsrun_takes_the_container_along(#[case] flags: &[&str]) {
+    if !need(Need::Root) {
+        return;
+    }
+    let before = mounts();
+    let mut container = Background::start(flags);
+    let inside = children(u32::try_from(container.pid).unwrap());
+    container.kill_nsrun();
+    eventually("the container is gone", || !alive(container.pid) && inside.iter().all(|&pid| !alive(pid)));
+    assert_eq!(mounts(), before);
+}
+
+#[test]
+fn a_killed_nsrun_leaves_no_link() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(
+        "mount -t tmpfs run /run; mkfifo /run/go
+        $NSRUN run -n --veth mybr0=mybr1 -- /bin/sh -c 'echo >/run/go; read never </run/go' & nsrun=$!
+        read x </run/go; ip -o link | grep -c mybr0; kill -KILL $nsrun
+        for i in 1 2 3 4 5 6 7 8 9 10; do ip -o link | grep -q mybr0 || break; sleep 0.2; done
+        ip -o link | grep -c mybr0",
+    );
+    assert_eq!(seen.out, "1\n0\n", "{seen:?}");
+}
+
+#[rstest]
+#[case::during_the_copy("skeleton")]
+fn a_nsrun_killed_during_set_up_leaves_nothing(#[case] _step: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let skeleton = skeleton();
+    // Enough to copy that the kill comes in the middle of it.
+    for number in 0..3000 {
+        std::fs::write(skeleton.path().join(number.to_string()), "x".repeat(4096)).unwrap();
+    }
+    let before = mounts();
+    let path = skeleton.path().to_str().unwrap();
+    let mut nsrun = command(&["--all", "--skeleton", path], "true").spawn().unwrap();
+    eventually("the child is born", || !children(nsrun.id()).is_empty());
+    let child = children(nsrun.id())[0];
+    nsrun.kill().unwrap();
+    nsrun.wait().unwrap();
+    eventually("the child is gone", || !alive(child));
+    assert_eq!(mounts(), before);
+}
+
+fn exec(pid: i32, script: &str) -> Said {
+    let mut command = Command::new(nsrun());
+    command.args(["exec", &pid.to_string(), "--", "/bin/sh", "-c", script]).stdin(Stdio::null());
+    Said::of(command.output().unwrap())
+}
+
+#[rstest]
+#[case(&[])]
+#[case(&["--user"])]
+#[case(&["--init"])]
+fn exec_joins_everything(#[case] more: &[&str]) {
+    if !need(Need::Root) {
+        return;
+    }
+    let skeleton = skeleton();
+    let path = skeleton.path().to_str().unwrap();
+    let flags = ["--all", "--hostname", "box", "--skeleton", path, "--proc", "--cap-drop", "MKNOD"];
+    let container = Background::start(&[&flags[..], more].concat());
+    let script = "for kind in uts ipc pid net mnt user cgroup; do readlink /proc/self/ns/$kind; done; \
+                  cat /proc/sys/kernel/hostname; ls -d /bin; grep -E '^(Cap|NoNew)' /proc/self/status";
+    let seen = exec(container.pid, script).ok();
+    let mut lines = seen.lines();
+    for kind in ["uts", "ipc", "pid", "net", "mnt", "user", "cgroup"] {
+        assert_eq!(lines.next().unwrap(), container.namespace(kind));
+    }
+    assert_eq!([lines.next().unwrap(), lines.next().unwrap()], ["box", "/bin"]);
+    let less = "00000000a00425fb";
+    let sets: Vec<_> = lines.map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    // CVE-2022-29162: nothing inheritable.
+    assert_eq!(sets, ["0000000000000000", less, less, less, "0000000000000000", "1"]);
+}
+
+#[test]
+fn exec_enters_a_chroot_too() {
+    if !need(Need::Root) {
+        return;
+    }
+    let skeleton = skeleton();
+    let container = Background::start(&["--root", skeleton.path().to_str().unwrap(), "--chroot"]);
+    let said = exec(container.pid, "ls -d /tmp /bin; exit 9");
+    assert_eq!((said.out.as_str(), said.code), ("/bin\n", Some(9)));
+}
+
+#[test]
+fn exec_into_nothing_says_so() {
+    if !need(Need::Root) {
+        return;
+    }
+    let said = exec(i32::MAX, "true").failed(125);
+    assert!(said.contains("/proc/2147483647/status") && said.contains("help:"), "{said}");
+}
+
+#[test]
+fn an_exec_dies_with_its_nsrun() {
+    if !need(Need::Root) {
+        return;
+    }
+    let container = Background::start(&["--all"]);
+    let mut exec = Command::new(nsrun());
+    exec.args(["exec", &container.pid.to_string(), "--", "/bin/sh", "-c", "read never"]);
+    let mut exec = exec.stdin(Stdio::piped()).spawn().unwrap();
+    // The shell, once the process between has gone and the program runs.
+    let program =
+        |pid: i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default() == "sh\n";
+    eventually("it runs", || children(exec.id()).first().is_some_and(|&pid| program(pid)));
+    let joined = children(exec.id())[0];
+    exec.kill().unwrap();
+    exec.wait().unwrap();
+    eventually("it is gone", || !alive(joined));
+    assert!(alive(container.pid));
+}
+
+#[test]
+fn each_step_is_traced_with_what_it_changed() {
+    if !need(Need::Root) {
+        return;
+    }
+    let said = run(&["--trace", "--uts", "--pid", "--hostname", "box"], "readlink /proc/self/ns/uts");
+    let steps: Vec<&str> = said.err.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+    let expected = "clone reset-signals unshare die-with-parent new-session hostname bounding ids capabilities \
+                    die-with-parent no-new-privileges working-directory umask stdio close-descriptors execute";
+    assert_eq!(steps.join(" "), expected);
+    let unshared = said.err.lines().find(|line| line.contains("unshare (uts)")).unwrap();
+    assert!(unshared.ends_with(said.out.trim()), "{said:?}");
+}

@@ -1,0 +1,168 @@
+//! Each namespace: what the container sees, and what the machine keeps.
+
+use crate::common::{Background, Need, command, mounts, namespace, need, run, unprivileged};
+use rstest::rstest;
+
+#[rstest]
+#[case("uts", "--uts")]
+#[case("ipc", "--ipc")]
+#[case("pid", "--pid")]
+#[case("net", "--net")]
+#[case("mnt", "--mount")]
+#[case("user", "--user")]
+#[case("cgroup", "--cgroup-ns")]
+fn a_namespace_is_its_own_and_the_others_are_shared(#[case] made: &str, #[case] flag: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = "for kind in uts ipc pid net mnt user cgroup; do readlink /proc/self/ns/$kind; done";
+    let seen = run(&[flag], script).ok();
+    for (line, kind) in seen.lines().zip(["uts", "ipc", "pid", "net", "mnt", "user", "cgroup"]) {
+        let shared = line == namespace("self", kind);
+        assert_eq!(shared, kind != made, "{kind} of a container with {flag}: {line}");
+    }
+}
+
+#[test]
+fn the_hostname_is_the_containers_own() {
+    if !need(Need::Root) {
+        return;
+    }
+    let before = hostname();
+    assert_eq!(run(&["--uts", "--hostname", "mycontainer"], "uname -n").ok(), "mycontainer\n");
+    assert_eq!(
+        run(&["--uts", "--domainname", "example"], "cat /proc/sys/kernel/domainname").ok(),
+        "example\n"
+    );
+    assert_eq!(hostname(), before);
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap()
+}
+
+#[test]
+fn the_program_is_the_first_process() {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = "echo $$ $PPID; ls /proc | grep -c '^[0-9]'; [ -d /proc/1 ] && head -c 7 /proc/1/cmdline";
+    let seen = run(&["--pid", "--mount", "--proc"], script).ok();
+    // The shell, and the ls and grep of the pipe.
+    assert_eq!(seen, "1 0\n3\n/bin/sh");
+}
+
+#[test]
+fn the_network_has_lo_alone_and_it_is_down() {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = "tail -n +3 /proc/net/dev | cut -d: -f1; cat /sys/class/net/lo/flags";
+    let flags = ["--net", "--mount", "--sys"];
+    assert_eq!(run(&flags, script).ok().split_whitespace().collect::<Vec<_>>(), ["lo", "0x8"]);
+    let up = run(&[&flags[..], &["--loopback"]].concat(), script).ok();
+    assert_eq!(up.split_whitespace().collect::<Vec<_>>(), ["lo", "0x9"]);
+}
+
+#[test]
+fn objects_of_system_v_stay_inside() {
+    if !need(Need::Root) {
+        return;
+    }
+    let count = || std::fs::read_to_string("/proc/sysvipc/shm").unwrap().lines().count();
+    let before = count();
+    let flags = ["--ipc", "--pid", "--mount", "--proc"];
+    let seen = run(&flags, "ipcmk -M 4096 >/dev/null; tail -n +2 /proc/sysvipc/shm | wc -l").ok();
+    assert_eq!(seen.trim(), "1");
+    assert_eq!(count(), before);
+}
+
+#[test]
+fn a_mount_is_seen_inside_only() {
+    if !need(Need::Root) {
+        return;
+    }
+    let before = mounts();
+    let script = "mount -t tmpfs inner /mnt && grep -c inner /proc/self/mountinfo";
+    assert_eq!(run(&["--mount", "--cap-add", "SYS_ADMIN"], script).ok(), "1\n");
+    assert_eq!(mounts(), before);
+}
+
+#[test]
+fn root_inside_is_the_caller_outside() {
+    if !need(Need::Root) {
+        return;
+    }
+    let container = Background::start(&[
+        "--user",
+        "--uid-map",
+        "0:100000:65536",
+        "--gid-map",
+        "0:100000:65536",
+        "--uid",
+        "7",
+    ]);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", container.pid)).unwrap();
+    assert!(status.contains("Uid:\t100007\t100007\t100007\t100007"), "{status}");
+    assert!(status.contains("Gid:\t100000\t100000\t100000\t100000"), "{status}");
+    let setgroups = std::fs::read_to_string(format!("/proc/{}/setgroups", container.pid)).unwrap();
+    assert_eq!(setgroups, "deny\n");
+}
+
+#[test]
+fn an_unprivileged_caller_gets_a_whole_container() {
+    if !need(Need::UnprivilegedUsers) {
+        return;
+    }
+    let script = "id -u; uname -n; echo $$; cat /proc/self/uid_map; stat -c %t:%T /dev/null; cat /sys/class/net/lo/flags";
+    let flags = ["--all", "--hostname", "box", "--proc", "--sys", "--dev", "--loopback"];
+    let seen = unprivileged(&flags, script).ok();
+    assert_eq!(
+        seen.split_whitespace().collect::<Vec<_>>(),
+        ["0", "box", "1", "0", "12345", "1", "1:3", "0x9"]
+    );
+}
+
+#[test]
+fn a_cgroup_namespace_shows_its_own_root() {
+    if !need(Need::Cgroup) {
+        return;
+    }
+    let name = format!("nsrun-test-{}", std::process::id());
+    let outside = command(&["--cgroup", &name], "grep ^0:: /proc/self/cgroup").output().unwrap();
+    assert!(String::from_utf8(outside.stdout).unwrap().trim_end().ends_with(&name));
+    let inside = run(&["--cgroup", &name, "--cgroup-ns"], "grep ^0:: /proc/self/cgroup").ok();
+    assert_eq!(inside, "0::/\n");
+}
+
+#[rstest]
+#[case("net", &[])]
+#[case("uts", &[])]
+#[case("ipc", &[])]
+#[case("pid", &[])]
+#[case("mount", &[])]
+#[case("net", &["--user"])]
+fn a_namespace_of_another_container_is_joined(#[case] kind: &str, #[case] more: &[&str]) {
+    if !need(Need::Root) {
+        return;
+    }
+    let file = if kind == "mount" { "mnt" } else { kind };
+    let other = Background::start(&[&format!("--{kind}")]);
+    let join = format!("{kind}={}", other.pid);
+    let flags = [&["--join", &join], more].concat();
+    let seen = run(&flags, &format!("readlink /proc/self/ns/{file}")).ok();
+    assert_eq!(seen.trim(), other.namespace(file));
+    assert_ne!(seen.trim(), namespace("self", file));
+}
+
+#[test]
+fn a_user_namespace_is_joined_with_what_it_owns() {
+    if !need(Need::Root) {
+        return;
+    }
+    let other = Background::start(&["--user", "--uts", "--hostname", "theirs", "--net"]);
+    let join = |kind| format!("{kind}={}", other.pid);
+    let flags = ["--join", &join("user"), "--join", &join("uts"), "--join", &join("net")];
+    let seen = run(&flags, "uname -n; id -u; readlink /proc/self/ns/user").ok();
+    assert_eq!(seen.lines().collect::<Vec<_>>(), ["theirs", "0", &other.namespace("user")]);
+}

@@ -1,0 +1,129 @@
+//! Links, addresses, routes, devices: between a container and a host that is a namespace of its own.
+
+use rstest::rstest;
+
+use crate::common::{Need, need, on_a_host, specification};
+
+/// The demo's pair of addresses.
+const PAIR: &str = "--veth mybr0:192.168.47.11/24=mybr1:192.168.47.12/24";
+
+/// What a TCP connection to a port that nobody listens on comes to: a refusal has been there and back.
+const KNOCK: &str =
+    "knock() { bash -c \"echo >/dev/tcp/$1/9\" 2>&1 | grep -o 'refused\\|unreachable' | head -1; }";
+
+#[test]
+fn packets_go_both_ways_over_the_veth_pair() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!(
+        "{KNOCK}
+        knock 192.168.47.12
+        $NSRUN run -n {PAIR} -- bash -c 'echo >/dev/tcp/192.168.47.11/9' 2>&1 | grep -o refused | head -1
+        mkfifo \"$0.go\" \"$0.end\"
+        $NSRUN run -n {PAIR} -- /bin/sh -c 'echo >$0.go; read x <$0.end' \"$0\" &
+        read x <\"$0.go\"; knock 192.168.47.12; ip -o link | grep -o 'mybr.'; echo >\"$0.end\"; wait
+        ip -o link | grep -c mybr"
+    ));
+    assert_eq!(
+        seen.out.split_whitespace().collect::<Vec<_>>(),
+        ["unreachable", "refused", "refused", "mybr0", "0"]
+    );
+}
+
+#[test]
+fn the_container_has_its_end_alone() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!(
+        "$NSRUN run -n -m --sys --loopback {PAIR} -- /bin/sh -c 'ls /sys/class/net; ip -br -4 addr; cat /sys/class/net/mybr1/flags'"
+    ));
+    let words: Vec<&str> = seen.out.split_whitespace().collect();
+    assert_eq!(words[..2], ["lo", "mybr1"], "{seen:?}");
+    assert!(seen.out.contains("127.0.0.1/8") && seen.out.contains("192.168.47.12/24"), "{seen:?}");
+    // IFF_UP | IFF_BROADCAST | IFF_MULTICAST
+    assert_eq!(words.last(), Some(&"0x1003"), "{seen:?}");
+    assert!(!seen.out.contains("mybr0"), "{seen:?}");
+}
+
+#[test]
+fn a_link_left_down_carries_nothing() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let spec = specification(
+        "namespaces = ['net']\n[[links]]\nhost = 'a0'\ncontainer = 'b0'\nmtu = 1280\ndown = true\n\
+         host-address = '10.9.9.1/30'\ncontainer-address = '10.9.9.2/30'\n",
+    );
+    let path = spec.path().display();
+    let seen = on_a_host(&format!("$NSRUN run --spec {path} -- /bin/sh -c 'ip -o link show b0; ip route'"));
+    assert!(seen.out.contains("mtu 1280") && seen.out.contains("state DOWN"), "{seen:?}");
+    assert_eq!(seen.out.lines().count(), 1, "{seen:?}");
+}
+
+#[test]
+fn a_route_leads_to_its_gateway() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!(
+        "$NSRUN run -n {PAIR} --route default=192.168.47.11 --route 10.0.0.0/8=192.168.47.11 -- ip route"
+    ));
+    assert!(seen.out.contains("default via 192.168.47.11 dev mybr1"), "{seen:?}");
+    assert!(seen.out.contains("10.0.0.0/8 via 192.168.47.11 dev mybr1"), "{seen:?}");
+}
+
+#[test]
+fn a_device_is_moved_in_and_comes_back_as_it_was() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let spec = specification(
+        "namespaces = ['net']\n[[devices]]\nname = 'card0'\nrename = 'inside'\naddress = '10.1.1.1/24'\nmtu = 1300\n",
+    );
+    let seen = on_a_host(&format!(
+        "mount -t tmpfs run /run; cd /run
+        show() {{ ip -o -4 addr show dev card0; ip -o link show dev card0 | grep -o ',UP\\|mtu [0-9]*'; }}
+        ip link add card0 mtu 1400 type veth peer name far0
+        ip addr add 10.2.2.2/24 dev card0; ip link set card0 up
+        show >before
+        $NSRUN run --spec {} -- /bin/sh -c 'ip -br -4 addr show inside; ip -o link' >inside
+        show >after
+        cmp before after && echo same; cat inside",
+        spec.path().display()
+    ));
+    assert!(seen.out.starts_with("same\n"), "{seen:?}");
+    assert!(seen.out.contains("10.1.1.1/24") && seen.out.contains("mtu 1300"), "{seen:?}");
+    assert!(!seen.out.contains("card0"), "{seen:?}");
+}
+
+#[test]
+fn a_failure_leaves_no_link() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(
+        "ip link add taken type veth peer name other
+        $NSRUN run -n --veth first=inside1 --veth taken=inside2 -- true
+        ip -o link | grep -c first",
+    );
+    assert_eq!(seen.out, "0\n");
+    assert!(
+        seen.err.contains("link[1] (taken to inside2): EEXIST") && seen.err.contains("help:"),
+        "{seen:?}"
+    );
+}
+
+#[rstest]
+#[case::the_program_is_missing("-- /not/there", "execute (/not/there): ENOENT")]
+#[case::a_mount_fails("-m --bind /not/there:/mnt -- true", "mount[0] (rbind of /not/there on /mnt): ENOENT")]
+#[case::a_route_fails("--route default=10.9.9.9 -- true", "route[0] (default via 10.9.9.9): ENETUNREACH")]
+fn a_failure_in_the_container_leaves_no_link(#[case] flags: &str, #[case] failure: &str) {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!("$NSRUN run -n {PAIR} {flags}; ip -o link | grep -c mybr"));
+    assert_eq!(seen.out, "0\n", "{seen:?}");
+    assert!(seen.err.contains(failure), "{seen:?}");
+}

@@ -1,0 +1,170 @@
+//! Bad input: each with what is wrong and the way out, before anything is built.
+
+use std::process::{Command, Stdio};
+
+use rstest::rstest;
+
+use crate::common::{Need, Said, need, nsrun, run, specification, unprivileged};
+
+#[rstest]
+#[case::a_long_hostname(&["-u", "--hostname", LONG], "hostname: 65 bytes, at most 64 are allowed")]
+#[case::a_hostname_of_the_host(&["--hostname", "x"], "hostname: without a uts namespace the name would be the caller's too")]
+#[case::no_address(&["-n", "--veth", "a:1.2.3=b"], "links[0].host-address: `1.2.3` is not an address")]
+#[case::a_long_interface(&["-n", "--veth", "interface0123456=b"], "links[0].host: `interface0123456` has 16 bytes, at most 15")]
+#[case::a_slash(&["-n", "--veth", "a=b/c"], "links[0].container: `b/c` is not a name for an interface")]
+#[case::claimed_twice(&["-n", "--veth", "a=b", "--veth", "a=c"], "links[1].host: `a` is claimed twice")]
+#[case::claimed_by_a_device(&["-n", "--veth", "a=b", "--device", "a"], "devices[0].name: `a` is claimed twice")]
+#[case::a_link_without_net(&["--veth", "a=b"], "links[0]: without a net namespace both ends would be the caller's")]
+#[case::an_unknown_capability(&["--cap-drop", "NET_RAWR"], "capabilities.drop[0]: `NET_RAWR` is not a capability")]
+#[case::joined_and_made(&["-n", "--join", "net=1"], "join.net: the net namespace is joined and made")]
+#[case::a_relative_target(&["-m", "--bind", "/usr:mnt"], "mounts[0].target: `mnt` is not an absolute path")]
+#[case::a_climbing_target(&["-m", "--bind", "/usr:/mnt/../etc"], "mounts[0].target: `/mnt/../etc` climbs up")]
+#[case::an_unknown_flag(&["-m", "--bind", "/usr:/mnt:readonly"], "mounts[0].options: `readonly` is not a flag of mount(8)")]
+#[case::overlapping_maps(&["-U", "--uid-map", "0:1000:10", "--uid-map", "5:9000:1"], "uid-map[1]: it overlaps an earlier row")]
+#[case::an_unmapped_user(&["-U", "--uid", "5"], "uid: 5 is not mapped in the user namespace")]
+#[case::denied_groups(&["-U", "--group", "5"], "groups: the user namespace denies setgroups(2)")]
+#[case::a_tmpfs_in_the_hosts_mounts(&["--tmpfs", "1M"], "root.tmpfs: without a mount namespace it would stay")]
+#[case::no_size(&["-m", "--tmpfs", "big"], "root.tmpfs: `big` is not a size")]
+#[case::proc_of_the_host(&["--proc"], "proc: without a mount namespace")]
+#[case::sys_of_the_host(&["-m", "--sys"], "sysfs: without a net namespace")]
+#[case::a_bad_route(&["-n", "--route", "all=1.2.3.4"], "routes[0].to: `all` is not a network")]
+#[case::a_standard_descriptor(&["--keep-fd", "1"], "keep-fds: 1 cannot be kept")]
+#[case::a_path_as_cgroup(&["--cgroup", "../x"], "cgroup.name: `../x` is not a name")]
+fn a_bad_specification_is_told_by_field(#[case] flags: &[&str], #[case] message: &str) {
+    let said = run(flags, "true").failed(125);
+    assert!(said.contains(&format!("nsrun: {message}")), "{said}");
+    assert!(said.contains("\n  help: "), "{said}");
+}
+
+const LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+#[rstest]
+#[case::unreachable_sets(
+    "no-new-privileges = false\n[capabilities]\npermitted = ['KILL']",
+    "capabilities.permitted: without no-new-privileges"
+)]
+#[case::ambient_alone(
+    "[capabilities]\nambient = ['KILL']",
+    "capabilities.ambient: an ambient capability must be"
+)]
+#[case::permitted_of_a_user(
+    "uid = 1\n[capabilities]\npermitted = ['KILL']",
+    "capabilities.permitted: execve of a user other than 0"
+)]
+#[case::two_roots(
+    "namespaces = ['mount']\nroot = { dir = '/', tmpfs = '1M' }",
+    "root: it needs either a directory or a tmpfs"
+)]
+#[case::a_skeleton_for_nothing(
+    "namespaces = ['mount']\nroot = { dir = '/', skeleton = '/x' }",
+    "root.skeleton: a skeleton is copied into a tmpfs"
+)]
+#[case::nothing_to_run("args = []", "args: no program is given")]
+fn a_bad_file_is_told_by_field(#[case] text: &str, #[case] message: &str) {
+    let spec = specification(text);
+    let nsrun = Command::new(nsrun()).args(["run", "--spec"]).arg(spec.path()).stdin(Stdio::null()).output();
+    let said = Said::of(nsrun.unwrap()).failed(125);
+    assert!(said.contains(&format!("nsrun: {message}")), "{said}");
+}
+
+#[rstest]
+#[case::an_unknown_key("hostnam = 'x'", "line 1, column 1", "unknown field `hostnam`")]
+#[case::an_unknown_namespace("\nnamespaces = ['utz']", "line 2, column 15", "unknown variant `utz`")]
+#[case::no_toml("a = = b", "line 1, column 5", "a = = b")]
+fn a_file_that_is_none_is_told_by_line(#[case] text: &str, #[case] place: &str, #[case] message: &str) {
+    let spec = specification(text);
+    let said = run(&["--spec", spec.path().to_str().unwrap()], "true").failed(125);
+    assert!(
+        said.contains(spec.path().to_str().unwrap()) && said.contains(place) && said.contains(message),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let said = run(&["--spec", "/not/there.toml"], "true").failed(125);
+    assert!(said.contains("nsrun: /not/there.toml: No such file"), "{said}");
+}
+
+#[rstest]
+#[case::a_missing_skeleton(&["-m", "--skeleton", "/not/there"], "skeleton (/not/there): ENOENT", "must be an existing directory")]
+#[case::a_file_as_skeleton(&["-m", "--skeleton", "/etc/passwd"], "skeleton (/etc/passwd): ENOTDIR", "must be an existing directory")]
+#[case::a_missing_root(&["-m", "--root", "/not/there"], "root (/not/there): ENOENT", "does not exist")]
+#[case::a_missing_device(&["-n", "--device", "eth77"], "device[0] (eth77): ENODEV", "no such device")]
+#[case::a_missing_process(&["--join", "net=999999999"], "join (/proc/999999999/ns/net): ENOENT", "no such process")]
+#[case::a_name_for_a_process(&["--join", "net=other"], "join (net of other): EINVAL", "number first")]
+#[case::an_unknown_file_system(&[], "mount[0] (nofs on /mnt): ENODEV", "does not have this file system")]
+fn what_the_machine_lacks_is_told_by_step(#[case] flags: &[&str], #[case] failure: &str, #[case] help: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let spec = specification("namespaces = ['mount']\nmounts = [{ type = 'nofs', target = '/mnt' }]");
+    let flags = if flags.is_empty() { &["--spec", spec.path().to_str().unwrap()] } else { flags };
+    let said = run(flags, "true").failed(125);
+    assert!(said.contains(&format!("nsrun: {failure}\n")) && said.contains(help), "{said}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_127_and_one_that_is_none_126() {
+    if !need(Need::Root) {
+        return;
+    }
+    let code =
+        |program: &str| Command::new(nsrun()).args(["run", "--", program]).output().unwrap().status.code();
+    assert_eq!(
+        [code("/not/there"), code("not-in-the-path"), code("/etc/passwd")],
+        [Some(127), Some(127), Some(126)]
+    );
+}
+
+#[rstest]
+#[case(&["-u"], "unshare (uts): EPERM")]
+#[case(&["-p"], "clone (pid): EPERM")]
+#[case(&[], "bounding (DAC_READ_SEARCH): EPERM")]
+#[case(&["-U", "--uid-map", "0:0:1"], "id-map (uid 0 0 1): EPERM")]
+#[case(&["-U", "-n", "--veth", "a=b"], "link[0] (a to b): EPERM")]
+fn without_privileges_the_way_out_is_told(#[case] flags: &[&str], #[case] failure: &str) {
+    if !need(Need::UnprivilegedUsers) {
+        return;
+    }
+    let said = unprivileged(flags, "true").failed(125);
+    assert!(said.contains(&format!("nsrun: {failure}\n  help: ")), "{said}");
+}
+
+#[test]
+fn a_device_in_the_skeleton_of_an_unprivileged_user_is_named() {
+    if !need(Need::UnprivilegedUsers) {
+        return;
+    }
+    let said = unprivileged(&["--all", "--skeleton", "/dev"], "true").failed(125);
+    assert!(said.contains("skeleton (/dev/") && said.contains("): EPERM\n  help: device nodes"), "{said}");
+}
+
+#[test]
+fn explain_tells_every_step_and_its_command() {
+    let flags = "-u -p -n -m --hostname mycontainer --tmpfs 50M --skeleton /srv/skel --proc \
+                 --veth mybr0:192.168.47.11/24=mybr1:192.168.47.12/24 -- sh";
+    let explained =
+        Command::new(nsrun()).arg("explain").args(flags.split_whitespace()).stdin(Stdio::null()).output();
+    let said = Said::of(explained.unwrap()).ok();
+    let mut rest = said.as_str();
+    for command in [
+        "unshare --pid --fork",
+        "unshare --uts",
+        "unshare --net",
+        "unshare --mount",
+        "ip link add mybr0 type veth peer name mybr1 netns $PID; ip addr add 192.168.47.11/24 dev mybr0; ip link set mybr0 up",
+        "hostname mycontainer",
+        "ip addr add 192.168.47.12/24 dev mybr1; ip link set mybr1 up",
+        "mount --make-rprivate /",
+        "mount -t tmpfs -o size=50M,mode=755 tmpfs $ROOT",
+        "cp -a /srv/skel/. $ROOT",
+        "mount -t proc -o nosuid,nodev,noexec proc $ROOT/proc",
+        "cd $ROOT; pivot_root . .",
+        "umount -l .; cd /",
+        "exec sh",
+    ] {
+        let at = rest.find(&format!("$ {command}\n"));
+        rest = &rest[at.unwrap_or_else(|| panic!("`{command}` is not in order in:\n{said}"))..];
+    }
+}
