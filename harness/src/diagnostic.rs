@@ -8,6 +8,8 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, S
 
 /// Columns of a report: as wide as the project's own lines.
 const WIDTH: usize = 110;
+/// Letters below which a part of a word says nothing of what was meant.
+const SHORTEST_PART: usize = 4;
 
 /// One problem.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -82,13 +84,14 @@ impl miette::Diagnostic for Diagnostic {
 #[derive(Debug, Clone)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
-impl Diagnostics {
-    /// By file and position.
-    pub(crate) fn new(mut problems: Vec<Diagnostic>) -> Self {
+impl From<Vec<Diagnostic>> for Diagnostics {
+    fn from(mut problems: Vec<Diagnostic>) -> Self {
         problems.sort_by(|a, b| a.key().cmp(&b.key()));
         Diagnostics(problems)
     }
+}
 
+impl Diagnostics {
     /// The problems, by file and position.
     pub fn problems(&self) -> &[Diagnostic] {
         &self.0
@@ -139,13 +142,21 @@ pub(crate) fn suggest(word: &str, kind: &str, words: &[&str]) -> String {
     }
 }
 
-/// The word that `word` was most likely meant to be: at most a third of its letters differ.
+/// The word that `word` was most likely meant to be: at most a third of its letters differ, or one is a part of the other.
 pub(crate) fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
     let wanted = word.to_lowercase();
     let limit = word.chars().count().max(3) / 3;
     let distance = |candidate: &str| strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase());
     let best = words.iter().map(|candidate| (distance(candidate), *candidate)).min()?;
-    (best.0 <= limit).then_some(best.1)
+    if best.0 <= limit {
+        return Some(best.1);
+    }
+    let part = |candidate: &&&str| {
+        let candidate = candidate.to_lowercase();
+        let shorter = candidate.len().min(wanted.len());
+        shorter >= SHORTEST_PART && (candidate.contains(&wanted) || wanted.contains(&candidate))
+    };
+    words.iter().filter(part).min_by_key(|candidate| distance(candidate)).copied()
 }
 
 #[cfg(test)]
@@ -158,6 +169,7 @@ mod tests {
         assert_eq!(nearest("hostnam", &words), Some("hostname"));
         assert_eq!(nearest("eprem", &words), Some("EPERM"));
         assert_eq!(nearest("cap_chow", &words), Some("CAP_CHOWN"));
+        assert_eq!(nearest("SIGPIPE", &["HUP", "PIPE"]), Some("PIPE"));
         assert_eq!(nearest("ping", &words), None);
         assert_eq!(nearest("x", &[]), None);
     }

@@ -43,45 +43,51 @@ impl Evidence {
         let mut evidence = Evidence::default();
         let mut expected = 0;
         for line in lines {
-            match envelope(key, line.as_ref()) {
-                Ok(Envelope { seq, event, .. }) if seq == expected => {
-                    evidence.take(event);
-                    expected += 1;
+            let Envelope { seq, event, .. } = match envelope(key, line.as_ref()) {
+                Ok(envelope) => envelope,
+                Err(reason) => {
+                    evidence.note(reason);
+                    continue;
                 }
-                Ok(Envelope { seq, .. }) => {
-                    evidence.lose(format!("event {expected} is missing: event {seq} came in its place"));
-                    expected = seq.saturating_add(1);
-                }
-                Err(reason) => evidence.lose(reason),
+            };
+            if seq < expected {
+                evidence.note(format!("event {seq} came again"));
+                continue;
             }
+            if seq > expected {
+                evidence.note(format!("event {expected} is missing: event {seq} came in its place"));
+            }
+            expected = seq.saturating_add(1);
+            evidence.take(event);
         }
         if !evidence.ended {
-            evidence.lose(format!("the guest sent no ending after {expected} events"));
+            evidence.note(format!("the guest sent no ending after {expected} events"));
         }
         evidence
     }
 
-    /// Notes that something is missing, with the reason: the machine's end, for example.
+    /// Notes how the machine was lost, before what this did to the evidence.
     pub fn lose(&mut self, reason: impl Into<String>) {
+        self.lost.insert(0, reason.into());
+    }
+
+    fn note(&mut self, reason: impl Into<String>) {
         self.lost.push(reason.into());
     }
 
     fn take(&mut self, event: Event) {
         if self.ended {
-            return self.lose("an event came after the ending");
-        }
-        if self.scenario.is_none() && !matches!(event, Event::Begin { .. }) {
-            return self.lose("the first event is not the scenario's beginning");
+            return self.note("an event came after the ending");
         }
         if self.oracles.is_some() && !matches!(event, Event::End { .. }) {
-            return self.lose("an event came after the oracles");
+            return self.note("an event came after the oracles");
         }
         match event {
-            Event::Ready(_) => self.lose("the guest began anew: it was restarted"),
-            Event::Begin { .. } if self.scenario.is_some() => self.lose("a second beginning came"),
+            Event::Ready(_) => self.note("the guest began anew: it was restarted"),
+            Event::Begin { .. } if self.scenario.is_some() => self.note("a second beginning came"),
             Event::Begin { scenario } => self.scenario = Some(scenario),
             Event::Unmet { .. } if self.unmet.is_some() || self.did_something() => {
-                self.lose("an unmet need came after something was done");
+                self.note("an unmet need came after something was done");
             }
             Event::Unmet { need, reason } => self.unmet = Some((need, reason)),
             Event::Built { container, pid } => drop(self.built.insert(container, pid)),
@@ -94,22 +100,25 @@ impl Evidence {
 
     fn step(&mut self, index: u32, carried: Carried) {
         if self.steps.last_key_value().is_some_and(|(&last, _)| last >= index) {
-            self.lose(format!("step {index} came again, or after a later one"));
+            self.note(format!("step {index} came again, or after a later one"));
         }
         self.steps.entry(index).or_insert(carried);
     }
 
     fn end(&mut self, steps: u32) {
         self.ended = true;
+        if self.scenario.is_none() {
+            self.note("the scenario's beginning is missing");
+        }
         let came = self.steps.len();
         if u32::try_from(came) != Ok(steps) {
-            self.lose(format!("the guest sent {steps} steps, {came} came"));
+            self.note(format!("the guest sent {steps} steps, {came} came"));
         }
         if self.unmet.is_some() && self.did_something() {
-            self.lose("something was done although a need is not met");
+            self.note("something was done although a need is not met");
         }
         if self.unmet.is_none() && self.oracles.is_none() {
-            self.lose("the oracles are missing: nobody looked at the kernel log and at what was left behind");
+            self.note("the oracles are missing: nobody looked at the kernel log and at what was left behind");
         }
     }
 
@@ -130,7 +139,7 @@ fn envelope(key: &str, line: &str) -> Result<Envelope, String> {
 
 /// At most eighty characters, without those that move a terminal's cursor.
 fn shortened(line: &str) -> String {
-    let clean: String = line.chars().take(80).flat_map(char::escape_debug).collect();
+    let clean: String = line.chars().take(80).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if line.chars().count() > 80 { clean + "…" } else { clean }
 }
 

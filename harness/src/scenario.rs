@@ -87,7 +87,7 @@ impl Scenario {
 /// # Errors
 /// Every problem of every chosen file at once, and filters that choose nothing.
 pub fn load(root: &Path, filters: &[String]) -> Result<Vec<Scenario>, Diagnostics> {
-    let files = files::choose(root, filters).map_err(Diagnostics::new)?;
+    let files = files::choose(root, filters).map_err(Diagnostics::from)?;
     let mut scenarios = Vec::new();
     let mut problems = Vec::new();
     for file in files {
@@ -96,7 +96,7 @@ pub fn load(root: &Path, filters: &[String]) -> Result<Vec<Scenario>, Diagnostic
             Err(found) => problems.extend(found),
         }
     }
-    if problems.is_empty() { Ok(scenarios) } else { Err(Diagnostics::new(problems)) }
+    if problems.is_empty() { Ok(scenarios) } else { Err(problems.into()) }
 }
 
 fn read(file: &files::Chosen) -> Result<Scenario, Vec<Diagnostic>> {

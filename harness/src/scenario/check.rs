@@ -8,8 +8,12 @@ use runtime::spec::{Peer, Spec};
 use toml::de::DeValue;
 
 use super::reader::{Node, Reader};
+use crate::diagnostic::nearest;
 use crate::operation::Operation;
 use crate::plan::Actor;
+
+/// Names that mean something else where a container's name may stand.
+pub(super) const RESERVED: &[&str] = &["host", "self", "init"];
 
 /// A container while its file is read.
 pub(super) struct Container<'n, 'i> {
@@ -54,9 +58,25 @@ impl Draft<'_, '_> {
 /// Joins, interfaces, and containers that nobody looks at.
 pub(super) fn containers(reader: &mut Reader, containers: &[Container<'_, '_>], drafts: &[Draft<'_, '_>]) {
     for (index, container) in containers.iter().enumerate() {
+        fields(reader, container);
         joins(reader, container, &containers[..index], &containers[index..], drafts);
         interfaces(reader, container, &containers[..index], drafts);
         used(reader, container, containers, drafts);
+    }
+}
+
+/// What the runtime itself says of a specification.
+fn fields(reader: &mut Reader, container: &Container<'_, '_>) {
+    for problem in container.spec.check().err().unwrap_or_default() {
+        let span = locate(container.node, &problem.field);
+        let message = format!("`{}`: {}", problem.field, problem.message);
+        let word = problem.message.split('`').nth(1).unwrap_or_default();
+        let known: Vec<&str> = problem.help.split_whitespace().collect();
+        let help = match nearest(word, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => problem.help,
+        };
+        reader.problem(span, message, format!("of the container `{}`", container.name), help);
     }
 }
 
@@ -145,7 +165,8 @@ fn used(
     };
     // A container that could not be read may have been what was to be joined, or joins.
     let unread = containers.iter().any(|other| !other.whole) || drafts.iter().any(Draft::is_partial);
-    if !unread && !containers.iter().any(joined) && !drafts.iter().any(named) {
+    let reserved = RESERVED.contains(&name.as_str());
+    if !unread && !reserved && !containers.iter().any(joined) && !drafts.iter().any(named) {
         let help = format!("look into it with a step `in = \"{name}\"`, or remove it");
         reader.problem(
             container.key.clone(),

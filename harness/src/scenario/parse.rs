@@ -6,7 +6,7 @@ use runtime::spec::Spec;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::check::{self, Container, Draft};
+use super::check::{self, Container, Draft, RESERVED};
 use super::expect::{self, Around};
 use super::reader::{Node, Reader};
 use super::{Scenario, Step, describe};
@@ -17,8 +17,6 @@ use crate::plan::{Actor, NamedSpec, Need};
 
 const KEYS: &[&str] = &["about", "covers", "needs", "deadline", "container", "step"];
 const STEP_KEYS: &[&str] = &["name", "in", "via", "do", "expect"];
-/// Names that mean something else where a container's name may stand.
-const RESERVED: &[&str] = &["host", "self", "init"];
 /// A scenario of a second or two, on an emulated and busy machine.
 const DEADLINE_MS: u64 = 20_000;
 

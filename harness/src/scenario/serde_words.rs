@@ -44,6 +44,8 @@ fn wording(key: &str, said: &str) -> (String, String, Option<String>) {
     {
         let wanted = in_plain_words(wanted);
         (format!("`{key}` takes {wanted}"), format!("not {wanted}"), None)
+    } else if said == "wanted string or table" {
+        (format!("`{key}` takes a word, or a table with one key"), "neither".into(), None)
     } else {
         (format!("`{key}`: {said}"), String::new(), None)
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
 use super::super::reader::{Node, Reader};
-use super::super::words::{CAPABILITIES, SIGNALS};
+use super::super::words::SIGNALS;
 use super::{Container, Draft, locate};
 use crate::operation::{Kill, Operation, Subject};
 use crate::plan::Actor;
@@ -13,14 +13,16 @@ use crate::plan::Actor;
 pub(crate) fn container(operation: &Operation) -> Option<&String> {
     match operation {
         Operation::Start(name) | Operation::Stop(name) => Some(name),
-        Operation::Status(Subject::Container(name)) | Operation::Namespaces(Subject::Container(name)) => {
-            Some(name)
-        }
-        Operation::Setns(setns) => match &setns.of {
-            Subject::Container(name) => Some(name),
-            _ => None,
-        },
+        Operation::Status(subject) | Operation::Namespaces(subject) => named(subject),
+        Operation::Setns(setns) => named(&setns.of),
         Operation::Kill(Kill { container, .. }) => container.as_ref(),
+        _ => None,
+    }
+}
+
+fn named(subject: &Subject) -> Option<&String> {
+    match subject {
+        Subject::Container(name) => Some(name),
         _ => None,
     }
 }
@@ -28,7 +30,8 @@ pub(crate) fn container(operation: &Operation) -> Option<&String> {
 pub(super) fn check(reader: &mut Reader, containers: &[Container<'_, '_>], draft: &Draft<'_, '_>) {
     let Some((operation, node)) = &draft.operation else { return };
     if let Some(name) = container(operation) {
-        let names: Vec<&str> = containers.iter().map(|container| container.name.as_str()).collect();
+        let mut names = vec!["host"];
+        names.extend(containers.iter().map(|container| container.name.as_str()));
         let span = named_at(node, name);
         if !names.contains(&name.as_str()) {
             reader.unknown(span, "container", name, &names);
@@ -44,7 +47,12 @@ pub(super) fn check(reader: &mut Reader, containers: &[Container<'_, '_>], draft
 
 fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
     match operation {
-        Operation::Exercise(name) => word(reader, node, "exercise", "capability", name, CAPABILITIES),
+        Operation::Exercise(name) => {
+            let names: Vec<String> =
+                runtime::caps::names().iter().map(|name| format!("CAP_{name}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            word(reader, node, "exercise", "capability", name, &names);
+        }
         Operation::Kill(kill) => {
             word(reader, node, "kill.signal", "signal", &kill.signal, SIGNALS);
             if kill.pid.is_some() == kill.container.is_some() {
