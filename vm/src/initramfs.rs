@@ -14,6 +14,11 @@ use crate::cache::{Stamp, sha256_of, sha256_of_file};
 use crate::modules::Closure;
 use crate::{Cache, Error, Result};
 
+const ARCHIVE: &str = "initramfs.cpio";
+const RECORD: &str = "record.json";
+/// Disk that all archives together may take.
+const LIMIT: u64 = 256 << 20;
+
 /// An archive in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Initramfs {
@@ -84,26 +89,33 @@ pub fn build(cache: &Cache, init: &Path, closure: &Closure, extra: &[Entry]) -> 
     entries.extend_from_slice(extra);
 
     let sha256 = sha256_of_entries(&entries);
+    let _lock = cache.lock("initramfs-build")?;
     if let Some(known) = find(cache, &sha256) {
         return Ok(known);
     }
-    let path = place(cache, &sha256);
+    let place = place(cache, &sha256);
+    let scratch = cache.scratch()?;
+    let path = scratch.path().join(ARCHIVE);
     let bytes = archive(&entries).map_err(Error::io("write", &path))?;
-    cache.write(&path, &bytes)?;
+    fs::write(&path, &bytes).map_err(Error::io("write", &path))?;
     let record = Record { stamp: Stamp::of(&path)?, sha256: sha256_of(&bytes) };
-    cache.put(&path.with_extension("json"), &record)?;
-    Ok(Initramfs { path, sha256 })
+    cache.put(&scratch.path().join(RECORD), &record)?;
+    scratch.publish(&place)?;
+    cache.prune("initramfs", &place, LIMIT)?;
+    Ok(Initramfs { path: place.join(ARCHIVE), sha256 })
 }
 
 /// The archive of this content, if it is in the cache and whole.
 pub(crate) fn find(cache: &Cache, sha256: &str) -> Option<Initramfs> {
-    let path = place(cache, sha256);
-    let record = cache.get::<Record>(&path.with_extension("json"))?;
+    let place = place(cache, sha256);
+    let path = place.join(ARCHIVE);
+    let record = cache.get::<Record>(&place.join(RECORD))?;
+    cache.used(&place);
     record.is_whole(&path).then(|| Initramfs { path, sha256: sha256.to_owned() })
 }
 
 fn place(cache: &Cache, sha256: &str) -> PathBuf {
-    cache.root().join("initramfs").join(format!("{sha256}.cpio"))
+    cache.root().join("initramfs").join(sha256)
 }
 
 /// What an archive was when it was written.
@@ -122,7 +134,7 @@ impl Record {
 }
 
 /// The kernel opens `/dev/console` for init before anything is mounted.
-fn devices() -> [Entry; 3] {
+pub(crate) fn devices() -> [Entry; 3] {
     [Entry::device("dev/console", 5, 1), Entry::device("dev/ttyS0", 4, 64), Entry::device("dev/ttyS1", 4, 65)]
 }
 

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 pub use catalogue::{Named, catalogue};
 pub use settings::{Setting, Settings};
 
-use crate::{Cache, Progress, Result};
+use crate::{Cache, Progress, Result, Silent};
 use spec::Spec;
 
 /// A kernel that can be booted.
@@ -36,6 +36,8 @@ pub struct Kernel {
     pub version: String,
     /// SHA-256 of the image in hexadecimal.
     pub sha256: String,
+    /// Checksums of its modules, if it was unpacked by us.
+    pub(crate) sums: Option<PathBuf>,
     settings: OnceLock<Option<Settings>>,
 }
 
@@ -51,6 +53,7 @@ impl Kernel {
             config: None,
             version: String::new(),
             sha256: String::new(),
+            sums: None,
             settings: OnceLock::new(),
         }
     }
@@ -75,6 +78,14 @@ pub fn resolve(spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<Ker
         Spec::Package(wanted) => package::resolve(spec, &wanted, cache, progress),
         Spec::Host => local::host(spec, cache),
         Spec::Path { path, modules } => local::path(spec, &path, modules.as_deref(), cache),
+    }
+}
+
+/// The kernel of this name, if nothing has to be fetched for it.
+pub fn find(spec: &str, cache: &Cache) -> Result<Option<Kernel>> {
+    match Spec::parse(spec)? {
+        Spec::Package(wanted) => package::cached(spec, &wanted, cache),
+        Spec::Host | Spec::Path { .. } => resolve(spec, cache, &Silent).map(Some),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod file;
 mod folder;
+pub(crate) mod sums;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

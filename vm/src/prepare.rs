@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::{Stamp, sha256_of};
 use crate::initramfs::{self, Entry, Initramfs};
-use crate::modules::{Closure, closure};
+use crate::modules::{Closure, closure, sums};
 use crate::{Cache, Kernel, Progress, Result};
 
 /// What a kernel boots with.
@@ -27,12 +27,12 @@ pub fn prepare(
     extra: &[Entry],
     progress: &dyn Progress,
 ) -> Result<Prepared> {
-    let key = [
-        env!("CARGO_PKG_VERSION"),
+    let key: [&str; 6] = [
         &kernel.sha256,
         &kernel.modules.as_deref().unwrap_or(Path::new("")).to_string_lossy(),
         &modules.join(" "),
         &cache.sha256(init)?,
+        &initramfs::sha256_of_entries(&initramfs::devices()),
         &initramfs::sha256_of_entries(extra),
     ];
     let memory = cache.folder("prepared")?.join(sha256_of(key.join("\n").as_bytes()) + ".json");
@@ -44,6 +44,7 @@ pub fn prepare(
     }
     progress.step("building the initramfs");
     let closure = closure(kernel, modules)?;
+    sums::verify(kernel, &closure, cache)?;
     let initramfs = initramfs::build(cache, init, &closure, extra)?;
     let files = stamps(kernel, &closure);
     cache.put(&memory, &Memory { files, initramfs: initramfs.sha256.clone(), closure: closure.clone() })?;

@@ -81,7 +81,7 @@ fn way_out() -> String {
     match install_commands() {
         Some(commands) => {
             let lines: Vec<_> = commands.iter().map(|command| command.join(" ")).collect();
-            format!("install it with `{}`, or run again with --install", lines.join(" && "))
+            format!("install it with `{}`", lines.join(" && "))
         }
         None => "install QEMU with this system's package manager".to_owned(),
     }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +66,7 @@ impl Template {
         let record = make(config, key, &scratch, patience)?;
         cache.put(&scratch.path().join("record.json"), &record)?;
         scratch.publish(&place)?;
-        prune(cache, &place, LIMIT)?;
+        cache.prune("templates", &place, LIMIT)?;
         Self::open(config, &place, cache).ok_or_else(|| {
             let way_out = "is another program changing the cache? set NSPROOF_CACHE to a folder of its own";
             Error::unusable(&place, "the template that was just made is damaged", way_out)
@@ -100,16 +100,14 @@ impl Template {
 
     /// An undamaged template of the cache; `None` if there is none.
     fn open(config: &Config, place: &Path, cache: &Cache) -> Option<Self> {
-        let path = place.join("record.json");
-        let record: Record = cache.get(&path)?;
+        let record: Record = cache.get(&place.join("record.json"))?;
         let state = place.join("state");
         if sha256_of(&fs::read(&state).ok()?) != record.state_sha256 {
             return None;
         }
         let ram = File::options().read(true).write(true).open(place.join("ram")).ok()?;
         let template = Self { config: config.clone(), ram, state: File::open(state).ok()?, record };
-        // The time of its last use, for `prune`; a template that cannot be marked is only deleted earlier.
-        let _ = File::open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        cache.used(place);
         template.is_unchanged().then_some(template)
     }
 }
@@ -162,34 +160,6 @@ fn no_room(error: Error, ram: &Path) -> Error {
     }
 }
 
-/// Deletes the templates that were not used for longest, until the rest is within the limit. One that is in use works
-/// on: its files are open.
-fn prune(cache: &Cache, newest: &Path, limit: u64) -> Result<()> {
-    let _lock = cache.lock("templates")?;
-    let folder = cache.folder("templates")?;
-    let entries = fs::read_dir(&folder).map_err(Error::io("read", &folder))?;
-    let mut templates: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    templates.sort_by_key(|path| {
-        let used = fs::metadata(path.join("record.json")).and_then(|data| data.modified());
-        std::cmp::Reverse(used.unwrap_or(SystemTime::UNIX_EPOCH))
-    });
-    let mut sum = 0;
-    for path in templates {
-        sum += size_on_disk(&path);
-        if sum > limit && path != newest {
-            fs::remove_dir_all(&path).map_err(Error::io("delete", &path))?;
-        }
-    }
-    Ok(())
-}
-
-fn size_on_disk(folder: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    // st_blocks counts 512 bytes, whatever the file system's own blocks are (stat(2)).
-    entries.filter_map(|entry| entry.metadata().ok()).map(|data| data.blocks() * 512).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,24 +201,5 @@ mod tests {
         other.kernel.name = "another name".into();
         other.initramfs.path = "/elsewhere".into();
         assert_eq!(key(&other).unwrap(), key(&config()).unwrap());
-    }
-
-    #[test]
-    fn the_longest_unused_go_first() {
-        let root = tempfile::tempdir().unwrap();
-        let cache = Cache::at(root.path()).unwrap();
-        let make = |name: &str, age_s: u64| {
-            let folder = cache.folder(&format!("templates/{name}")).unwrap();
-            fs::write(folder.join("ram"), vec![1; 1 << 20]).unwrap();
-            fs::write(folder.join("record.json"), "{}").unwrap();
-            let used = SystemTime::now() - Duration::from_secs(age_s);
-            File::open(folder.join("record.json")).unwrap().set_modified(used).unwrap();
-            folder
-        };
-        let (old, middle, young) = (make("a", 300), make("b", 200), make("c", 100));
-        prune(&cache, &young, 5 << 19).unwrap();
-        assert!(!old.exists() && middle.exists() && young.exists());
-        prune(&cache, &middle, 1).unwrap();
-        assert!(middle.exists() && !young.exists(), "the newest stays, however large");
     }
 }

@@ -90,6 +90,7 @@ fn with_release(
         modules,
         config,
         sha256: cache.sha256(image)?,
+        sums: None,
         settings: OnceLock::new(),
     })
 }

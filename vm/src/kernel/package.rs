@@ -13,6 +13,7 @@ use super::apt::{Apt, Stanza, architecture};
 use super::local;
 use super::spec::Package;
 use crate::cache::{Stamp, sha256_of, sha256_of_file};
+use crate::modules::sums;
 use crate::qemu::run;
 use crate::{Cache, Error, Progress, Result};
 
@@ -50,6 +51,9 @@ pub(super) fn fetch(name: &str, wanted: &Package, cache: &Cache, progress: &dyn 
     install(name, wanted, &apt, cache, progress)
 }
 
+/// Checksums of the modules, beside the record.
+const SUMS: &str = "modules.json";
+
 /// What an unpacked kernel is, kept beside it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -77,7 +81,7 @@ struct Found {
 }
 
 /// A kernel in the cache. One that is damaged is thrown away.
-fn cached(name: &str, wanted: &Package, cache: &Cache) -> Result<Option<Kernel>> {
+pub(super) fn cached(name: &str, wanted: &Package, cache: &Cache) -> Result<Option<Kernel>> {
     let memory = memory(wanted, cache)?;
     let Some(found) = cache.get::<Found>(&memory) else { return Ok(None) };
     let folder = cache.root().join(&found.folder);
@@ -182,6 +186,9 @@ fn unpack(
         packages: stanzas.iter().map(|stanza| (stanza.package.clone(), stanza.sha256.clone())).collect(),
         sha256: kernel.sha256,
     };
+    if let Some(modules) = &record.modules {
+        sums::write(&scratch.path().join(SUMS), &scratch.path().join(modules), cache)?;
+    }
     cache.put(&scratch.path().join("record.json"), &record)?;
     scratch.publish(folder)?;
     Ok(record)
@@ -218,6 +225,7 @@ impl Record {
             config: self.config.map(|path| folder.join(path)),
             version: self.version,
             sha256: self.sha256,
+            sums: Some(folder.join(SUMS)),
             settings: OnceLock::new(),
         }
     }

@@ -32,9 +32,9 @@ pub(super) fn info(path: &Path) -> Result<Info> {
     Ok(parse(section.data().map_err(|error| damaged(path, error))?))
 }
 
-fn damaged(path: &Path, error: impl std::fmt::Display) -> Error {
-    let way_out = "if it lies in the cache, delete its kernel's folder there: it is fetched again";
-    Error::unusable(path, format!("is no kernel module: {error}"), way_out)
+pub(super) fn damaged(path: &Path, error: impl std::fmt::Display) -> Error {
+    let way_out = "if it lies in the cache, delete its kernel's folder there, and it is fetched again";
+    Error::unusable(path, format!("is no whole kernel module: {error}"), way_out)
 }
 
 fn decompress(path: &Path, raw: Vec<u8>) -> io::Result<Vec<u8>> {
@@ -108,7 +108,7 @@ mod tests {
             let path = folder.path().join(name);
             fs::write(&path, b"\x7fELF\x02").unwrap();
             let error = info(&path).unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains("no kernel module"), "{error}");
+            assert!(error.contains(name) && error.contains("no whole kernel module"), "{error}");
         }
     }
 }

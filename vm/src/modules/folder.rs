@@ -26,6 +26,11 @@ impl Folder {
         self.files.get(name).map(PathBuf::as_path)
     }
 
+    /// Every module.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&String, &PathBuf)> {
+        self.files.iter()
+    }
+
     pub(super) fn built_in(&self, name: &str) -> bool {
         self.built_in.contains(name)
     }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::guest::{Steps, cache, distro};
-use vm::Silent;
+use crate::guest::{Steps, cache, distro, init};
 use vm::kernel::{Setting, resolve};
 use vm::modules::closure;
+use vm::{Cache, Silent};
 
 #[test]
 fn what_is_cached_is_not_fetched() {
@@ -48,6 +48,27 @@ fn dependencies_come_first() {
     assert_eq!(closure.missing.keys().collect::<Vec<_>>(), ["no_such_module"]);
     let names: std::collections::BTreeSet<_> = closure.load_order.iter().map(|module| &module.name).collect();
     assert_eq!(names.len(), closure.load_order.len(), "each once");
+}
+
+#[test]
+fn a_damaged_module_is_told() {
+    distro();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = Cache::at(folder.path()).unwrap();
+    // The package, without the network: all of the cache but what is large and made anew.
+    let status = std::process::Command::new("cp")
+        .args(["-a", "--"])
+        .args(["kernels", "names"].map(|part| cache().root().join(part)))
+        .arg(folder.path())
+        .status();
+    assert!(status.unwrap().success());
+    let kernel = resolve("distro", &copy, &Silent).unwrap();
+    let path = closure(&kernel, &["veth"]).unwrap().load_order.pop().unwrap().path;
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = vm::prepare(&copy, &kernel, &["veth"], init(), &[], &Silent).unwrap_err().to_string();
+    assert!(error.contains("veth.ko") && error.contains("delete its kernel's folder"), "{error}");
 }
 
 #[test]
