@@ -5,14 +5,14 @@ use std::process::Command;
 
 /// Every file that git tracks or would track, with its text.
 fn files(endings: &[&str]) -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder of the workspace");
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output()
         .expect("git runs");
     assert!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
-    let names = String::from_utf8(listed.stdout).unwrap();
+    let names = String::from_utf8(listed.stdout).expect("names are UTF-8");
     let files: Vec<_> = names
         .lines()
         .filter(|name| endings.iter().any(|ending| name.ends_with(ending)) && root.join(name).exists())

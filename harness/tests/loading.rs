@@ -28,16 +28,18 @@ fn names(root: &Path, filters: &[&str]) -> Result<Vec<String>, String> {
 }
 
 #[rstest]
-#[case::all(&[], &["net/lo", "net/veth", "uts/hostname"])]
+#[case::all(&[], &["net/lo", "net/outside", "net/veth", "uts/hostname"])]
 #[case::part_of_a_name(&["host"], &["uts/hostname"])]
-#[case::folder_as_a_name(&["net"], &["net/lo", "net/veth"])]
+#[case::folder_as_a_name(&["net"], &["net/lo", "net/outside", "net/veth"])]
+#[case::whole_words_before_parts(&["uts"], &["uts/hostname"])]
 #[case::as_a_path_that_is_none_here(&["scenarios/net/lo.toml"], &["net/lo"])]
-#[case::several_each_once(&["net/lo", "lo", "uts"], &["net/lo", "uts/hostname"])]
+#[case::several_each_once(&["net/lo", "lo", "hostname"], &["net/lo", "uts/hostname"])]
 fn a_filter_chooses(#[case] filters: &[&str], #[case] expected: &[&str]) {
     let root = tree(&[
         ("uts/hostname.toml", GOOD),
         ("net/lo.toml", GOOD),
         ("net/veth.toml", GOOD),
+        ("net/outside.toml", GOOD),
         ("README.md", ""),
     ]);
     assert_eq!(names(root.path(), filters).unwrap(), expected);

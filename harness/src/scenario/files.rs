@@ -47,7 +47,12 @@ fn matching(root: &Path, all: &[Chosen], filter: &str) -> Result<Vec<Chosen>, Di
     }
     let part = filter.trim_end_matches(".toml").trim_matches('/');
     let part = part.strip_prefix("scenarios/").unwrap_or(part);
-    let found: Vec<_> = all.iter().filter(|file| file.name.contains(part)).cloned().collect();
+    let choose = |fits: &dyn Fn(&str) -> bool| -> Vec<_> {
+        all.iter().filter(|file| fits(&file.name)).cloned().collect()
+    };
+    // Whole words first: `uts` is the folder, and not a part of `mount/outside-stays-outside`.
+    let whole = choose(&|name| format!("/{name}/").contains(&format!("/{part}/")));
+    let found = if whole.is_empty() { choose(&|name| name.contains(part)) } else { whole };
     if found.is_empty() { Err(nothing(filter, all)) } else { Ok(found) }
 }
 

@@ -54,6 +54,10 @@ pub(super) fn read_channel(stream: UnixStream, wire: Sender<Wire>) -> io::Result
             if line.last() == Some(&b'\r') {
                 line.pop();
             }
+            // A guest that begins each line anew, so that noise ends before it, sends empty ones: they say nothing.
+            if line.is_empty() {
+                continue;
+            }
             if wire.send(Wire::Line(String::from_utf8_lossy(&line).into_owned())).is_err() {
                 return;
             }
