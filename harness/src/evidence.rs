@@ -42,8 +42,9 @@ impl Evidence {
     pub fn collect<S: AsRef<str>>(key: &str, lines: &[S]) -> Self {
         let mut evidence = Evidence::default();
         let mut expected = 0;
-        for line in lines {
-            let Envelope { seq, event, .. } = match envelope(key, line.as_ref()) {
+        // The guest begins every line anew, so an empty one comes before each, and says nothing.
+        for line in lines.iter().map(AsRef::as_ref).filter(|line| !line.is_empty()) {
+            let Envelope { seq, event, .. } = match envelope(key, line) {
                 Ok(envelope) => envelope,
                 Err(reason) => {
                     evidence.note(reason);

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod event;
+pub mod guest;
 pub mod operation;
 pub mod plan;
 

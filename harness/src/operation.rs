@@ -22,6 +22,7 @@ pub enum Operation {
     /// `[1, 7]`: the numbers in `/proc`, the probe's own included.
     Pids,
     /// `/proc/PID/status`, numbers as numbers and rows as lists: `{ "Name": "probe", "NSpid": [93, 1], "Uid": [0, 0, 0, 0] }`.
+    /// Sizes are in kB; masks (`CapEff`) and modes are texts.
     Status(Subject),
     /// `{ uts: 4026531838, ipc: …, pid, net, mount, user, cgroup }`: the inodes of `/proc/PID/ns/*`.
     Namespaces(Subject),
@@ -35,16 +36,17 @@ pub enum Operation {
     Capabilities,
     /// `{ nofile: { soft: 1024, hard: 4096 } }`; an unlimited one is `"unlimited"`.
     Rlimits,
-    /// `[0, 1, 2]`: the open descriptors of the actor.
+    /// `[0, 1, 2]`: the open descriptors of the actor below 1024.
     Fds,
     /// `"0::/"` without the newline: `/proc/self/cgroup`.
     Cgroup,
     /// Sorted names.
     ListDir(PathBuf),
-    /// Every path below one, sorted, relative to it, on that one file system:
+    /// Every path below one, relative to it, as of `stat`; other file systems are not entered:
     /// `{ "bin/sh": { kind: "file", mode: "0755", uid: 0, gid: 0, size: 12 }, "dev/null": { kind: "char-device", device: "1:3", … } }`.
     Tree(PathBuf),
-    /// `{ kind, mode: "0755", uid, gid, size, device: "1:3", target }` without following a symbolic link.
+    /// `{ kind, mode: "0755", uid, gid, size, device: "1:3", target }` without following a symbolic link; `kind` is `file`,
+    /// `directory`, `link`, `char-device`, `block-device`, `fifo` or `socket`; only files have a `size`.
     Stat(PathBuf),
     /// The text of a file, its last newline removed.
     Read(PathBuf),
@@ -56,7 +58,7 @@ pub enum Operation {
     SetHostname(String),
     /// setdomainname(2)
     SetDomainname(String),
-    /// Write a text into a file, made if it is missing.
+    /// Write a text into a file, made if it is missing, emptied before.
     Write(WriteFile),
     /// Write zeroes; gives the whole MiB written, or ENOSPC when that is less than asked.
     Fill(Fill),
@@ -66,13 +68,15 @@ pub enum Operation {
     Remove(PathBuf),
     /// mknod(2)
     Mknod(Mknod),
-    /// mount(2)
+    /// mount(2): nothing is made that is missing. Beside file systems and `bind`, the type may be `remount` (flags of the
+    /// one mount) or `none` (propagation alone).
     Mount(runtime::spec::Mount),
     /// umount2(2) with MNT_DETACH.
     Umount(PathBuf),
     /// chroot(2), without chdir.
     Chroot(PathBuf),
-    /// The classic way out of a chroot: mkdir, chroot, `..` up to the true root. `{ root: [names] }` seen afterwards.
+    /// The classic way out of a chroot: mkdir, chroot, `..` up to the true root. `{ root: [names] }` seen afterwards. Done in
+    /// a child: the actor stays where it is.
     EscapeChroot,
     /// chdir(2)
     Chdir(PathBuf),
@@ -80,11 +84,12 @@ pub enum Operation {
     Unshare(Vec<Namespace>),
     /// setns(2) into one namespace of a process.
     Setns(Setns),
-    /// One ICMP echo and its reply within 1 s: `{ from: "192.168.47.11" }`, else an errno (ETIMEDOUT, ENETUNREACH).
+    /// One ICMP echo and its reply within 1 s: `{ from: "192.168.47.11" }`, else an errno (ETIMEDOUT, ENETUNREACH). By a raw
+    /// socket, or one of `net.ipv4.ping_group_range` if the actor has no CAP_NET_RAW (then EACCES is the refusal).
     Ping(String),
-    /// A TCP connection to `ADDRESS:PORT`.
+    /// A TCP connection to `ADDRESS:PORT` within 1 s, closed again: `{ from: "192.168.47.12:40000" }`.
     Connect(String),
-    /// A TCP listener on `ADDRESS:PORT` that stays open and accepts until the scenario ends.
+    /// A TCP listener on `ADDRESS:PORT`, kept until the scenario ends; the kernel completes connections to it. Its address.
     Listen(String),
     /// SysV shared memory: `{ create = 4711 }`. The id of the object.
     Shm(Ipc),
@@ -95,10 +100,12 @@ pub enum Operation {
     /// kill(2)
     Kill(Kill),
     /// A child forks a grandchild and exits: `{ parent: PID of the new parent, reaped: true }` once the grandchild, in its
-    /// turn, ended and left no zombie.
+    /// turn, ended and left no zombie; `reaped` is false if it is there after 1 s.
     Orphan,
     /// Make a dummy network device.
     AddDummy(String),
+    /// Delete a network device; with one end of a veth pair goes the other.
+    RemoveLink(String),
     /// Bring a device up or down.
     SetLink(SetLink),
     /// Give a device an address.
@@ -123,6 +130,8 @@ pub enum Subject {
     Actor,
     /// `"init"`: PID 1 of the PID namespace whose `/proc` the actor sees.
     Init,
+    /// A number: the process of that id in the `/proc` that the actor sees.
+    Pid(i32),
     /// A container's PID 1, by the container's name; only from the host.
     Container(String),
 }
@@ -132,7 +141,10 @@ impl From<String> for Subject {
         match text.as_str() {
             "self" => Subject::Actor,
             "init" => Subject::Init,
-            _ => Subject::Container(text),
+            _ => match text.parse() {
+                Ok(pid) => Subject::Pid(pid),
+                Err(_) => Subject::Container(text),
+            },
         }
     }
 }
@@ -142,6 +154,7 @@ impl From<Subject> for String {
         match subject {
             Subject::Actor => "self".into(),
             Subject::Init => "init".into(),
+            Subject::Pid(pid) => pid.to_string(),
             Subject::Container(name) => name,
         }
     }

@@ -1,4 +1,19 @@
-//! PID 1 in the virtual machine.
+//! The guest: PID 1 of the virtual machine, and the probe in every container.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let done = match std::env::args().nth(1).as_deref() {
+        Some("probe") => harness::guest::probe::serve(),
+        _ if std::process::id() == 1 => harness::guest::init::run().map(|never| match never {}),
+        _ => Err("this program is the init of a virtual machine: `cargo xtask vm-test` starts it".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("guest: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

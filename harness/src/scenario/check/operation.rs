@@ -87,6 +87,7 @@ fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
         }
         Operation::SetLink(set) => interface(reader, locate(node, "set-link.interface"), &set.interface),
         Operation::AddDummy(name) => interface(reader, locate(node, "add-dummy"), name),
+        Operation::RemoveLink(name) => interface(reader, locate(node, "remove-link"), name),
         _ => {}
     }
 }

@@ -1,0 +1,31 @@
+//! The guest's side: PID 1 of the virtual machine, and the probes that act and look.
+//!
+//! ```text
+//! host ══ttyS1══ init (PID 1)     one for a boot: machine, channel, deadline, oracles
+//!                  │ fork         Plan ▼  ▲ Event lines
+//!                runner           one for a scenario: needs, containers, steps
+//!                  ├─ exec ────── probe                      acts as `host`
+//!                  ├─ Container ─ probe, PID 1 of a container  acts as that container
+//!                  └─ exec ────── probe in a process that joined one (`via = "exec"`), for one step
+//!                                 Operation ▼  ▲ Reply lines
+//! ```
+//! - **A scenario cannot speak for the guest.** Only init and the runner know the run's key; probes have descriptors 0–2.
+//! - **A probe is one thread with state**: what an operation changes (root, working directory, namespaces, an open socket)
+//!   is there for the next step.
+//! - **Init outlives everything but the kernel**: it does no more than forward, wait with a deadline, kill and look.
+
+pub mod init;
+pub mod probe;
+
+mod boot;
+mod cast;
+mod channel;
+mod child;
+mod link;
+mod needs;
+mod ops;
+mod oracles;
+mod parse;
+mod runner;
+mod skeleton;
+mod undo;

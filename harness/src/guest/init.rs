@@ -1,0 +1,141 @@
+//! PID 1: brings the machine up, runs one scenario after another, and looks after each what it left.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use runtime::sys::probe::machine;
+use runtime::sys::process::{self, Birth, clone, exit};
+use runtime::sys::{Errno, Signal, signal};
+
+use super::boot;
+use super::channel::Channel;
+use super::oracles::Watch;
+use super::runner::{self, Told};
+use crate::event::{Event, Outcome};
+use crate::plan::{Request, Run};
+
+/// How long after a scenario's own deadline the runner may go on to take its containers down.
+const TEARDOWN: Duration = Duration::from_secs(2);
+
+/// Runs until the machine ends. When it returns, the kernel panics, and so the host knows.
+pub fn run() -> Result<Infallible, Box<dyn Error>> {
+    let ready = boot::bring_up()?;
+    machine::reap_children_unseen()?;
+    let mut channel = Channel::open()?;
+    let mut watch = Watch::begin()?;
+    channel.send(Event::Ready(ready))?;
+    loop {
+        match channel.receive()? {
+            Request::Run(run) => scenario(&mut channel, &mut watch, *run)?,
+            Request::PowerOff => {
+                machine::power_off();
+                return Err(format!("the machine does not restart: {}", machine::restart()).into());
+            }
+        }
+    }
+}
+
+fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()> {
+    machine::set_wall_clock(run.clock_ns)?;
+    stir(&run.seed)?;
+    channel.begin(run.key);
+    let scenario = run.plan.scenario.clone();
+    channel.send(Event::Begin { scenario })?;
+
+    let (events, runner_end) = UnixStream::pair()?;
+    let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + TEARDOWN;
+    let runner = match clone(&[], false)? {
+        Birth::Child => {
+            drop(events);
+            exit(runner::run(run.plan, runner_end))
+        }
+        Birth::Parent(pid) => pid,
+    };
+    drop(runner_end);
+    let mut heard = Heard::default();
+    let lost = forward(channel, events, deadline, &mut heard)?;
+    if let (Some(lost), Some(index)) = (lost, heard.in_flight) {
+        channel.send(Event::Step { index, outcome: Outcome::Broken(lost.into()), us: 0 })?;
+        heard.steps += 1;
+    }
+    end(runner)?;
+    channel.send(Event::Oracles(watch.look(heard.faults)?))?;
+    channel.send(Event::End { steps: heard.steps })
+}
+
+/// What the runner told.
+#[derive(Debug, Default)]
+struct Heard {
+    /// Steps with an outcome.
+    steps: u32,
+    /// The step that it is at.
+    in_flight: Option<u32>,
+    faults: Vec<String>,
+}
+
+/// Hands on what the runner tells, until it is done, ends early, or the deadline passes: why it is lost.
+fn forward(
+    channel: &mut Channel,
+    events: UnixStream,
+    deadline: Instant,
+    heard: &mut Heard,
+) -> io::Result<Option<&'static str>> {
+    let mut reader = BufReader::new(events);
+    loop {
+        // A timeout of zero would mean none.
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        reader.get_ref().set_read_timeout(Some(left))?;
+        let mut line = String::new();
+        match reader.read_line(&mut line) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Ok(Some("the scenario's deadline passed"));
+            }
+            Err(error) => return Err(error),
+        }
+        match serde_json::from_str(&line) {
+            Ok(Told::Event(event)) => {
+                if matches!(event, Event::Step { .. }) {
+                    heard.steps += 1;
+                    heard.in_flight = None;
+                }
+                channel.send(event)?;
+            }
+            Ok(Told::Trying(index)) => heard.in_flight = Some(index),
+            Ok(Told::Fault(fault)) => heard.faults.push(fault),
+            Ok(Told::Done) => return Ok(None),
+            Err(_) => return Ok(Some("the runner ended before the scenario did")),
+        }
+    }
+}
+
+/// Ends the runner, which has no more to say.
+fn end(runner: i32) -> io::Result<()> {
+    match signal::kill(runner, Signal::SIGKILL).and_then(|()| process::wait(runner)) {
+        // The kernel reaps init's children unseen.
+        Ok(_) | Err(Errno::ECHILD | Errno::ESRCH) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Mixes the host's random bytes into the pool: clones of one machine would else all draw the same numbers.
+fn stir(seed: &str) -> io::Result<()> {
+    let bytes =
+        seed_bytes(seed).ok_or_else(|| io::Error::other("the seed is not 32 bytes in hexadecimal"))?;
+    Ok(machine::add_entropy(&File::options().write(true).open("/dev/random")?, &bytes)?)
+}
+
+fn seed_bytes(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}

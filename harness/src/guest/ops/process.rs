@@ -1,0 +1,129 @@
+//! Signals, orphans, and system calls by name.
+
+use std::ffi::CString;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::str::FromStr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use runtime::sys::probe::raw::{self, Argument};
+use runtime::sys::probe::task;
+use runtime::sys::process::{self, Birth, clone, exit};
+use runtime::sys::{Errno, Signal, signal};
+use serde_json::{Value, json};
+
+use super::{Done, Refusal, done};
+use crate::operation::{Kill, Syscall};
+
+/// For what the kernel does at once, on a machine that may be slow.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) fn kill(kill: &Kill) -> Done {
+    let pid = kill
+        .pid
+        .ok_or_else(|| Refusal::Broken("only the host kills a container by name; say `pid`".into()))?;
+    done(signal::send(pid, signal_number(&kill.signal)?))
+}
+
+fn signal_number(name: &str) -> Result<i32, Refusal> {
+    if let Ok(number) = name.parse() {
+        return Ok(number);
+    }
+    match Signal::from_str(&format!("SIG{}", name.trim_start_matches("SIG"))) {
+        Ok(signal) => Ok(signal as i32),
+        Err(_) => Err(Refusal::Broken(format!("no signal `{name}`"))),
+    }
+}
+
+/// ```text
+/// actor ── child ── grandchild
+///            ╳      (its parent is gone: who is it now?)
+///                   {pid, parent} ──▶ actor
+///                   ◀── you may end
+/// ```
+pub(super) fn orphan() -> Done {
+    let (ours, theirs) = UnixStream::pair()?;
+    let child = match clone(&[], false)? {
+        Birth::Child => {
+            drop(ours);
+            let pid = task::ids().map_or(0, |ids| ids.pid);
+            match clone(&[], false) {
+                Ok(Birth::Child) => exit(i32::from(be_orphaned(theirs, pid).is_err())),
+                Ok(Birth::Parent(_)) => exit(0),
+                Err(_) => exit(1),
+            }
+        }
+        Birth::Parent(pid) => pid,
+    };
+    drop(theirs);
+    process::wait(child)?;
+    let mut reader = BufReader::new(ours);
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let (pid, parent): (i32, i32) = serde_json::from_str(&line)?;
+    reader.get_mut().write_all(b"\n")?;
+    Ok(json!({ "parent": parent, "reaped": is_reaped(pid)? }))
+}
+
+/// The grandchild's life.
+fn be_orphaned(mut actor: UnixStream, child: i32) -> Result<(), Refusal> {
+    let deadline = Instant::now() + PATIENCE;
+    while task::parent() == child && Instant::now() < deadline {
+        sleep(Duration::from_micros(200));
+    }
+    let ids = task::ids()?;
+    writeln!(actor, "{}", json!((ids.pid, ids.ppid)))?;
+    BufReader::new(actor).read_line(&mut String::new())?;
+    Ok(())
+}
+
+/// Whether the process disappears, reaped by the actor if it is the actor's to reap.
+fn is_reaped(pid: i32) -> Result<bool, Refusal> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        match process::reap(Some(pid)) {
+            Ok(Some(_)) => return Ok(signal::send(pid, 0) == Err(Errno::ESRCH)),
+            // Another process's child.
+            Err(Errno::ECHILD) if signal::send(pid, 0) == Err(Errno::ESRCH) => return Ok(true),
+            Ok(None) | Err(Errno::ECHILD) => sleep(Duration::from_micros(200)),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(false)
+}
+
+pub(super) fn syscall(call: &Syscall) -> Done {
+    let number =
+        raw::number(&call.name).ok_or_else(|| Refusal::Broken(format!("no system call `{}`", call.name)))?;
+    let arguments = call.args.iter().map(argument).collect::<Result<Vec<_>, _>>()?;
+    Ok(raw::call(number, &arguments)?.into())
+}
+
+fn argument(value: &Value) -> Result<Argument, Refusal> {
+    match value {
+        Value::Number(number) => number.as_i64().map(Argument::Number),
+        Value::String(text) => CString::new(text.as_str()).ok().map(Argument::Text),
+        _ => None,
+    }
+    .ok_or_else(|| Refusal::Broken(format!("{value} is neither a number of 64 bits nor a text")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("KILL", 9)]
+    #[case("SIGTERM", 15)]
+    #[case("0", 0)]
+    #[case("34", 34)]
+    fn a_signal_has_a_number(#[case] name: &str, #[case] number: i32) {
+        assert_eq!(signal_number(name), Ok(number));
+    }
+
+    #[test]
+    fn an_unknown_signal_is_told() {
+        assert_eq!(signal_number("KILLER"), Err(Refusal::Broken("no signal `KILLER`".into())));
+    }
+}

@@ -1,0 +1,82 @@
+//! The three oracles: after every scenario the kernel log, the taint mask, and what is left behind.
+
+mod inventory;
+mod log;
+mod sweep;
+
+use std::fs;
+use std::io;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use runtime::sys::namespace;
+use runtime::sys::probe::machine::{self, Names};
+
+use self::inventory::Inventory;
+use self::log::KernelLog;
+use crate::event::Oracles;
+
+/// What dies by itself some time after its last user: a network namespace, a process that was killed.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// What is watched from READY on.
+pub(super) struct Watch {
+    log: KernelLog,
+    taint: u64,
+    names: Names,
+    baseline: Inventory,
+}
+
+impl Watch {
+    /// Takes the baseline.
+    pub(super) fn begin() -> io::Result<Watch> {
+        Ok(Watch {
+            log: KernelLog::open()?,
+            taint: taint()?,
+            names: machine::names()?,
+            baseline: Inventory::take(&Inventory::default())?,
+        })
+    }
+
+    /// Looks at what a scenario did, once its runner is gone, and cleans up after it. `faults` are what the runner itself
+    /// could not take down.
+    pub(super) fn look(&mut self, faults: Vec<String>) -> io::Result<Oracles> {
+        let left = self.settle()?;
+        let mut left_behind = faults;
+        left_behind.extend(left.iter().map(ToString::to_string));
+        if !left.is_empty() {
+            // The next scenario is not to be blamed for this one's.
+            sweep::remove(&left);
+            self.baseline = Inventory::take(&Inventory::default())?;
+        }
+        self.restore_names()?;
+        Ok(Oracles { kernel_log: self.log.faults()?, taint: taint()? & !self.taint, left_behind })
+    }
+
+    fn settle(&self) -> io::Result<Vec<inventory::Item>> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let left = Inventory::take(&self.baseline)?.since(&self.baseline);
+            if left.is_empty() || Instant::now() > deadline {
+                return Ok(left);
+            }
+            sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// A control without a UTS namespace changes the machine's name on purpose. Whether a container could is for steps to
+    /// assert, so it is no leftover.
+    fn restore_names(&self) -> io::Result<()> {
+        let now = machine::names()?;
+        if now != self.names {
+            namespace::set_hostname(&self.names.hostname)?;
+            namespace::set_domainname(&self.names.domainname)?;
+        }
+        Ok(())
+    }
+}
+
+/// `Documentation/admin-guide/tainted-kernels.rst`
+fn taint() -> io::Result<u64> {
+    fs::read_to_string("/proc/sys/kernel/tainted")?.trim().parse().map_err(io::Error::other)
+}

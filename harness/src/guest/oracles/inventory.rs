@@ -1,0 +1,224 @@
+//! What there is in the machine that a container could leave behind.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use runtime::sys::probe::ipc::Kind;
+
+use crate::guest::ops::KINDS;
+use crate::guest::parse;
+
+/// Folders in which a new name is a leftover.
+const FOLDERS: &[&str] = &["/", "/tmp", "/run", "/dev", "/dev/shm", "/dev/mqueue", "/skeleton"];
+const CGROUPS: &str = "/sys/fs/cgroup";
+
+/// One thing, told by what makes it itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Item {
+    Process { pid: i32, name: String },
+    Namespace(String),
+    Mount { id: u32, target: String, kind: String },
+    Interface(String),
+    Cgroup(PathBuf),
+    Ipc { kind: IpcKind, key: i32, id: i32 },
+    File(PathBuf),
+}
+
+/// [`Kind`], in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum IpcKind {
+    Memory,
+    Semaphore,
+    Queue,
+}
+
+impl IpcKind {
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            IpcKind::Memory => Kind::Memory,
+            IpcKind::Semaphore => Kind::Semaphore,
+            IpcKind::Queue => Kind::Queue,
+        }
+    }
+
+    /// The word in `/proc/sysvipc`.
+    fn word(self) -> &'static str {
+        match self {
+            IpcKind::Memory => "shm",
+            IpcKind::Semaphore => "sem",
+            IpcKind::Queue => "msg",
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Process { pid, name } => write!(f, "process {pid} ({name})"),
+            Item::Namespace(name) => write!(f, "namespace {name}"),
+            Item::Mount { target, kind, .. } => write!(f, "mount {target} ({kind})"),
+            Item::Interface(name) => write!(f, "interface {name}"),
+            Item::Cgroup(path) => write!(f, "cgroup {}", path.display()),
+            Item::Ipc { kind, key, id } => write!(f, "{} {id} (key {key})", kind.word()),
+            Item::File(path) => write!(f, "file {}", path.display()),
+        }
+    }
+}
+
+/// Everything at one moment.
+#[derive(Debug, Default)]
+pub(super) struct Inventory {
+    items: BTreeSet<Item>,
+    /// Kernel threads included: a process that is not new needs no second look.
+    pids: BTreeSet<i32>,
+}
+
+impl Inventory {
+    /// Looks everywhere. Processes of `earlier` are not looked at again.
+    pub(super) fn take(earlier: &Inventory) -> io::Result<Inventory> {
+        let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
+        for &pid in now.pids.difference(&earlier.pids) {
+            if let Some(name) = user_process(pid)? {
+                now.items.insert(Item::Process { pid, name });
+                now.items.extend(namespaces(pid)?.into_iter().map(Item::Namespace));
+            }
+        }
+        now.items.extend(mounts()?);
+        now.items.extend(names("/sys/class/net")?.into_iter().map(Item::Interface));
+        cgroups(Path::new(CGROUPS), &mut now.items)?;
+        for kind in [IpcKind::Memory, IpcKind::Semaphore, IpcKind::Queue] {
+            now.items.extend(ipc(kind)?);
+        }
+        for folder in FOLDERS {
+            now.items.extend(names(folder)?.iter().map(|name| Item::File(Path::new(folder).join(name))));
+        }
+        Ok(now)
+    }
+
+    /// What is here and was not there.
+    pub(super) fn since(&self, earlier: &Inventory) -> Vec<Item> {
+        self.items.difference(&earlier.items).cloned().collect()
+    }
+}
+
+/// What is gone while it is looked at is not there.
+fn present<T: Default>(result: io::Result<T>) -> io::Result<T> {
+    /// What `/proc` gives for a process that ended after its file was opened.
+    const NO_SUCH_PROCESS: i32 = 3;
+    match result {
+        Err(error)
+            if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(NO_SUCH_PROCESS) =>
+        {
+            Ok(T::default())
+        }
+        other => other,
+    }
+}
+
+/// Names in a folder; none if there is no such folder.
+fn names(folder: impl AsRef<Path>) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+}
+
+fn pids() -> io::Result<BTreeSet<i32>> {
+    Ok(names("/proc")?.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+/// The name of a process that is neither a kernel thread nor PID 1.
+fn user_process(pid: i32) -> io::Result<Option<String>> {
+    let stat = present(fs::read_to_string(format!("/proc/{pid}/stat")))?;
+    Ok(if pid == 1 { None } else { name_in_stat(&stat) })
+}
+
+/// The name in `/proc/PID/stat`, unless the flags tell of a kernel thread. proc_pid_stat(5)
+fn name_in_stat(stat: &str) -> Option<String> {
+    const KERNEL_THREAD: u64 = 0x0020_0000;
+    let (head, fields) = stat.rsplit_once(") ")?;
+    let flags: u64 = fields.split(' ').nth(6)?.parse().ok()?;
+    let (_, name) = head.split_once(" (")?;
+    (flags & KERNEL_THREAD == 0).then(|| name.to_owned())
+}
+
+/// The namespaces of a process that are not this one's own: `net:[4026532177]`.
+fn namespaces(pid: i32) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for (_, name) in KINDS {
+        let theirs = present(fs::read_link(format!("/proc/{pid}/ns/{name}")))?;
+        if theirs != present(fs::read_link(format!("/proc/self/ns/{name}")))? && theirs != Path::new("") {
+            found.push(theirs.to_string_lossy().into_owned());
+        }
+    }
+    Ok(found)
+}
+
+fn mounts() -> io::Result<Vec<Item>> {
+    let text = fs::read_to_string("/proc/self/mountinfo")?;
+    let item = |mount: parse::Mount| Item::Mount { id: mount.id, target: mount.target, kind: mount.kind };
+    Ok(parse::mountinfo(&text).into_iter().map(item).collect())
+}
+
+fn cgroups(group: &Path, items: &mut BTreeSet<Item>) -> io::Result<()> {
+    let Ok(entries) = fs::read_dir(group) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry?;
+        if present(entry.file_type().map(Some))?.is_some_and(|kind| kind.is_dir()) {
+            cgroups(&entry.path(), items)?;
+            items.insert(Item::Cgroup(entry.path()));
+        }
+    }
+    Ok(())
+}
+
+fn ipc(kind: IpcKind) -> io::Result<Vec<Item>> {
+    let table = present(fs::read_to_string(format!("/proc/sysvipc/{}", kind.word())))?;
+    Ok(ipc_rows(kind, &table))
+}
+
+/// The first two columns after the heading are the key and the id. sysvipc(7)
+fn ipc_rows(kind: IpcKind, table: &str) -> Vec<Item> {
+    let row = |line: &str| {
+        let mut columns = line.split_whitespace();
+        let (key, id) = (columns.next()?.parse().ok()?, columns.next()?.parse().ok()?);
+        Some(Item::Ipc { kind, key, id })
+    };
+    table.lines().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("93 (probe) S 1 93 93 0 -1 4194560 1 2", Some("probe"))]
+    #[case("94 (a) b) R 1 94 94 0 -1 4194304 1 2", Some("a) b"))]
+    #[case("2 (kthreadd) S 0 0 0 0 -1 2129984 1 2", None)]
+    #[case("", None)]
+    fn a_kernel_thread_is_no_leftover(#[case] stat: &str, #[case] name: Option<&str>) {
+        assert_eq!(name_in_stat(stat).as_deref(), name);
+    }
+
+    #[test]
+    fn ipc_objects_are_rows_after_a_heading() {
+        let table = "       key      shmid perms                  size\n      4711         32   666                  4096\n";
+        let row = Item::Ipc { kind: IpcKind::Memory, key: 4711, id: 32 };
+        assert_eq!(ipc_rows(IpcKind::Memory, table), [row]);
+    }
+
+    #[test]
+    fn only_what_is_new_is_left_behind() {
+        let inventory = |names: &[&str]| Inventory {
+            items: names.iter().map(|name| Item::Interface((*name).into())).collect(),
+            pids: BTreeSet::new(),
+        };
+        let left = inventory(&["lo", "mybr0"]).since(&inventory(&["dummy0", "lo"]));
+        assert_eq!(left, [Item::Interface("mybr0".into())]);
+        assert_eq!(left[0].to_string(), "interface mybr0");
+    }
+}

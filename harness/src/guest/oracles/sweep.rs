@@ -1,0 +1,63 @@
+//! Takes away what was left behind, so that the next scenario begins as this one did.
+
+use std::fs;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use runtime::net::Net;
+use runtime::sys::probe::ipc;
+use runtime::sys::{self, Errno, Signal, mount, signal};
+
+use super::inventory::Item;
+
+/// For processes to die of SIGKILL.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Removes what can be removed, processes first: they hold the rest. What stays becomes part of the next baseline; it was
+/// reported, and the console tells why it stayed.
+pub(super) fn remove(items: &[Item]) {
+    // In reverse: mounts and groups inside others come after them.
+    let processes = |item: &&Item| matches!(item, Item::Process { .. });
+    let (first, then): (Vec<_>, Vec<_>) = items.iter().rev().partition(processes);
+    for item in first.into_iter().chain(then) {
+        if let Err(errno) = remove_one(item) {
+            eprintln!("guest: {item} stays: {errno}");
+        }
+    }
+}
+
+fn remove_one(item: &Item) -> sys::Result<()> {
+    match item {
+        Item::Process { pid, .. } => end(*pid),
+        // It ends with the processes and mounts that hold it.
+        Item::Namespace(_) => Ok(()),
+        Item::Mount { target, .. } => mount::detach(Path::new(target)),
+        Item::Interface(name) => {
+            let net = Net::open()?;
+            net.delete_link(net.index(name)?)
+        }
+        Item::Cgroup(path) => fs::remove_dir(path).map_err(|error| sys::errno_of(&error)),
+        Item::Ipc { kind, id, .. } => ipc::remove(kind.kind(), *id),
+        Item::File(path) => remove_tree(path).map_err(|error| sys::errno_of(&error)),
+    }
+}
+
+fn end(pid: i32) -> sys::Result<()> {
+    match signal::kill(pid, Signal::SIGKILL) {
+        Err(Errno::ESRCH) => return Ok(()),
+        other => other?,
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if signal::send(pid, 0) == Err(Errno::ESRCH) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(1));
+    }
+    Err(Errno::ETIMEDOUT)
+}
+
+fn remove_tree(path: &Path) -> std::io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+}

@@ -1,0 +1,47 @@
+//! The probe: performs operations one after another, in the process that it is.
+//!
+//! ```text
+//! runner                probe
+//! Operation  ────────▶  (standard input)
+//!            ◀────────  Reply (standard output)
+//! end        ────────▶  exits
+//! ```
+
+use std::error::Error;
+use std::io::{self, BufRead, Write};
+use std::time::Instant;
+
+use runtime::sys::probe::task;
+use runtime::sys::process;
+use serde::{Deserialize, Serialize};
+
+use super::ops::{self, State};
+use crate::event::Outcome;
+
+/// What came of an operation.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Reply {
+    pub(super) outcome: Outcome,
+    /// Microseconds that it took.
+    pub(super) us: u64,
+}
+
+/// Serves until standard input ends.
+pub fn serve() -> Result<(), Box<dyn Error>> {
+    task::set_name(c"probe")?;
+    let mut state = State::default();
+    for line in io::stdin().lock().lines() {
+        let operation = serde_json::from_str(&line?)?;
+        let started = Instant::now();
+        let outcome = ops::outcome(ops::perform(&operation, &mut state));
+        let us = u64::try_from(started.elapsed().as_micros())?;
+        let mut line = serde_json::to_vec(&Reply { outcome, us })?;
+        line.push(b'\n');
+        let mut output = io::stdout().lock();
+        output.write_all(&line)?;
+        output.flush()?;
+        // As PID 1 it is the parent of the namespace's orphans.
+        while process::reap(None)?.is_some() {}
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Carries out one scenario: needs, containers, steps, and the taking down of it all.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use runtime::sys;
+use runtime::sys::probe::machine;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::cast::Cast;
+use super::needs;
+use super::probe::Reply;
+use super::undo::Undo;
+use crate::event::{Event, Outcome};
+use crate::operation::{Operation, Subject};
+use crate::plan::{Actor, Plan, Step};
+
+/// What the runner tells init, a line of JSON each.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Told {
+    /// For the host.
+    Event(Event),
+    /// This step begins: if nothing more comes, it was the last.
+    Trying(u32),
+    /// Something could not be taken down.
+    Fault(String),
+    /// The scenario is over and everything was taken down.
+    Done,
+}
+
+/// Runs the scenario in this process, which has to end with the code that this returns.
+pub(super) fn run(plan: Plan, events: UnixStream) -> i32 {
+    let deadline = Instant::now() + Duration::from_millis(plan.deadline_ms);
+    let mut runner = Runner { plan, events, deadline, cast: Cast::default(), undo: Undo::default() };
+    match runner.carry_out() {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("guest: the runner failed: {error}");
+            1
+        }
+    }
+}
+
+struct Runner {
+    plan: Plan,
+    events: UnixStream,
+    deadline: Instant,
+    cast: Cast,
+    undo: Undo,
+}
+
+impl Runner {
+    fn carry_out(&mut self) -> io::Result<()> {
+        // Init's children leave no zombies, and this is one; the runtime waits for its own.
+        machine::reap_children_by_hand()?;
+        if self.needs_are_met()? {
+            self.build_containers()?;
+            self.perform_steps()?;
+            self.take_down()?;
+        }
+        self.tell(&Told::Done)
+    }
+
+    fn tell(&mut self, told: &Told) -> io::Result<()> {
+        let mut line = serde_json::to_vec(told)?;
+        line.push(b'\n');
+        self.events.write_all(&line)
+    }
+
+    fn event(&mut self, event: Event) -> io::Result<()> {
+        self.tell(&Told::Event(event))
+    }
+
+    fn needs_are_met(&mut self) -> io::Result<bool> {
+        for need in self.plan.needs.clone() {
+            if let Some(reason) = needs::unmet(&need)? {
+                self.event(Event::Unmet { need, reason })?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// In the file's order, but for those that a step starts.
+    fn build_containers(&mut self) -> io::Result<()> {
+        let started = |step: &Step| match &step.operation {
+            Operation::Start(name) => Some(name.clone()),
+            _ => None,
+        };
+        let later: BTreeSet<String> = self.plan.steps.iter().filter_map(started).collect();
+        let names: Vec<String> =
+            self.plan.containers.iter().map(|container| container.name.clone()).collect();
+        for name in names.into_iter().filter(|name| !later.contains(name)) {
+            self.build(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Builds one and tells of it.
+    fn build(&mut self, name: &str) -> io::Result<Outcome> {
+        let Some(container) = self.plan.containers.iter().find(|container| container.name == name) else {
+            return Ok(Outcome::Broken(format!("the scenario has no container `{name}`")));
+        };
+        match self.cast.build(name, &container.spec) {
+            Ok(pid) => {
+                self.event(Event::Built { container: name.into(), pid })?;
+                Ok(Outcome::Value(json!({ "pid": pid })))
+            }
+            Err(failure) => {
+                self.event(Event::NotBuilt { container: name.into(), failure: failure.reason() })?;
+                Ok(failure.outcome())
+            }
+        }
+    }
+
+    fn perform_steps(&mut self) -> io::Result<()> {
+        for (index, step) in (0u32..).zip(self.plan.steps.clone()) {
+            if let Actor::Container(name) = &step.actor
+                && self.cast.was_not_built(name)
+            {
+                continue;
+            }
+            self.tell(&Told::Trying(index))?;
+            let Reply { outcome, us } = self.perform(step)?;
+            self.event(Event::Step { index, outcome, us })?;
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, step: Step) -> io::Result<Reply> {
+        let started = Instant::now();
+        let outcome = match &step.operation {
+            Operation::Start(name) => self.build(name)?,
+            Operation::Stop(name) => self.cast.stop(name),
+            _ => match self.hand_over(step) {
+                Ok(reply) => return Ok(reply),
+                Err(reason) => Outcome::Broken(reason),
+            },
+        };
+        let us = u64::try_from(started.elapsed().as_micros()).map_err(io::Error::other)?;
+        Ok(Reply { outcome, us })
+    }
+
+    /// Has the step's actor perform it. An error tells why that was not possible.
+    fn hand_over(&mut self, step: Step) -> Result<Reply, String> {
+        let Step { actor, exec, mut operation } = step;
+        if actor == Actor::Host {
+            self.resolve(&mut operation)?;
+            self.undo.before(&operation);
+        }
+        match (&actor, exec) {
+            (Actor::Host, _) => self.cast.ask_host(&operation, self.deadline),
+            (Actor::Container(name), false) => self.cast.ask(name, &operation, self.deadline),
+            (Actor::Container(name), true) => self.cast.exec(name, &operation, self.deadline),
+        }
+    }
+
+    /// Names of containers become the PIDs that the host's `/proc` has for them.
+    fn resolve(&mut self, operation: &mut Operation) -> Result<(), String> {
+        match operation {
+            Operation::Status(subject) | Operation::Namespaces(subject) => self.resolve_subject(subject),
+            Operation::Setns(setns) => self.resolve_subject(&mut setns.of),
+            Operation::Kill(kill) => {
+                if let Some(name) = kill.container.take() {
+                    kill.pid = Some(self.cast.pid(&name)?);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn resolve_subject(&mut self, subject: &mut Subject) -> Result<(), String> {
+        if let Subject::Container(name) = subject {
+            *subject = if name == "host" { Subject::Init } else { Subject::Pid(self.cast.pid(name)?) };
+        }
+        Ok(())
+    }
+
+    fn take_down(&mut self) -> io::Result<()> {
+        let mut faults = self.cast.take_down();
+        faults.extend(
+            self.undo.all().into_iter().map(|(what, errno)| format!("{what}: {}", sys::errno_name(errno))),
+        );
+        faults.into_iter().try_for_each(|fault| self.tell(&Told::Fault(fault)))
+    }
+}

@@ -1,0 +1,135 @@
+//! What PID 1 of the virtual machine does to it: modules, clock, randomness, terminals, the end.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::kmod::{self, ModuleInitFlags};
+use nix::net::if_::InterfaceFlags;
+use nix::sys::reboot::{self, RebootMode};
+use nix::sys::signal::{self, SigHandler, Signal};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
+use nix::sys::termios::{self, ControlFlags, SetArg};
+use nix::sys::time::TimeSpec;
+use nix::sys::utsname;
+use nix::time::{ClockId, clock_settime};
+
+use super::super::{Errno, Result};
+
+/// The names of uname(2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the words of uname(2)")]
+pub struct Names {
+    pub release: String,
+    pub hostname: String,
+    pub domainname: String,
+}
+
+/// uname(2)
+pub fn names() -> Result<Names> {
+    let names = utsname::uname()?;
+    Ok(Names {
+        release: names.release().to_string_lossy().into_owned(),
+        hostname: names.nodename().to_string_lossy().into_owned(),
+        domainname: names.domainname().to_string_lossy().into_owned(),
+    })
+}
+
+/// finit_module(2), without parameters.
+pub fn load_module(file: &File) -> Result<()> {
+    kmod::finit_module(file, c"", ModuleInitFlags::empty())
+}
+
+/// Sets the wall clock, in nanoseconds since 1970. clock_settime(2)
+pub fn set_wall_clock(nanoseconds: u64) -> Result<()> {
+    const SECOND: u64 = 1_000_000_000;
+    let seconds = i64::try_from(nanoseconds / SECOND).map_err(|_| Errno::EOVERFLOW)?;
+    let rest = i64::try_from(nanoseconds % SECOND).map_err(|_| Errno::EOVERFLOW)?;
+    clock_settime(ClockId::CLOCK_REALTIME, TimeSpec::new(seconds, rest))
+}
+
+/// Mixes bytes into the kernel's random pool, counts them as random, and has the generators take them at once: a clone
+/// of a machine would else give the same numbers as the next one. random(4)
+pub fn add_entropy(random: &File, bytes: &[u8; 32]) -> Result<()> {
+    let pool = Pool { bits: 256, bytes: 32, buffer: *bytes };
+    // SAFETY: the kernel reads two integers and then `bytes` bytes, which is what the structure holds.
+    unsafe { ioctl::add_entropy(random.as_raw_fd(), &raw const pool) }?;
+    // SAFETY: the request takes no argument.
+    unsafe { ioctl::reseed(random.as_raw_fd()) }.map(drop)
+}
+
+/// `struct rand_pool_info` with room for 32 bytes.
+#[repr(C)]
+struct Pool {
+    bits: libc::c_int,
+    bytes: libc::c_int,
+    buffer: [u8; 32],
+}
+
+/// The requests of random(4), which libc does not name.
+mod ioctl {
+    nix::ioctl_write_ptr_bad!(add_entropy, nix::request_code_write!(b'R', 3, 8), super::Pool);
+    nix::ioctl_none!(reseed, b'R', 7);
+}
+
+/// Bytes pass through the terminal as they are, both ways, at the highest speed of an 8250. termios(3)
+pub fn make_raw(terminal: impl AsFd) -> Result<()> {
+    let mut mode = termios::tcgetattr(&terminal)?;
+    termios::cfmakeraw(&mut mode);
+    // cfsetspeed(3) of libc is bound to a symbol version that a static program does not have.
+    mode.control_flags.remove(ControlFlags::CBAUD);
+    mode.control_flags.insert(ControlFlags::from_bits_retain(libc::B115200));
+    termios::tcsetattr(&terminal, SetArg::TCSANOW, &mode)
+}
+
+/// Children leave no zombies: the kernel reaps them, orphans that this process inherits as PID 1 included. wait(2), NOTES
+pub fn reap_children_unseen() -> Result<()> {
+    // SAFETY: SIG_IGN runs no code of this process.
+    unsafe { signal::signal(Signal::SIGCHLD, SigHandler::SigIgn) }.map(drop)
+}
+
+/// Undoes [`reap_children_unseen`] in a child, which inherits it.
+pub fn reap_children_by_hand() -> Result<()> {
+    // SAFETY: SIG_DFL runs no code of this process.
+    unsafe { signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map(drop)
+}
+
+/// Brings up an interface of the own network namespace. netdevice(7)
+pub fn bring_up(interface: &str) -> Result<()> {
+    let socket = socket::socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    // SAFETY: every bit pattern of this structure of integers is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if interface.len() >= request.ifr_name.len() {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
+        *to = from.cast_signed();
+    }
+    request.ifr_ifru.ifru_flags =
+        i16::try_from(InterfaceFlags::IFF_UP.bits()).map_err(|_| Errno::EOVERFLOW)?;
+    // SAFETY: the request takes an ifreq, which outlives the call; its name is terminated by the zeroes above.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    Errno::result(result).map(drop)
+}
+
+/// Ends the machine: QEMU exits on either. reboot(2)
+pub fn power_off() -> Errno {
+    match reboot::reboot(RebootMode::RB_POWER_OFF) {
+        Err(errno) => errno,
+    }
+}
+
+/// Restarts the machine; with QEMU's `-no-reboot` that ends it where there is no ACPI to power off. reboot(2)
+pub fn restart() -> Errno {
+    match reboot::reboot(RebootMode::RB_AUTOBOOT) {
+        Err(errno) => errno,
+    }
+}
+
+/// The kernel's log after what it has said so far. A read gives one record, and `WouldBlock` after the last. kmsg(4)
+pub fn kernel_log() -> std::io::Result<File> {
+    use std::io::{Seek, SeekFrom};
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut log = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")?;
+    log.seek(SeekFrom::End(0))?;
+    Ok(log)
+}
