@@ -13,6 +13,8 @@ pub mod diagnostic;
 #[cfg(feature = "host")]
 pub mod evidence;
 #[cfg(feature = "host")]
+pub mod explain;
+#[cfg(feature = "host")]
 pub mod judge;
 #[cfg(feature = "host")]
 pub mod matcher;

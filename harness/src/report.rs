@@ -1,7 +1,15 @@
 //! What a run came to, as data, and the formats that it is told in: one small pure function each.
 
+mod coverage;
+mod details;
+pub(crate) mod inline;
 pub mod json;
+pub mod junit;
+pub mod ktap;
+pub mod markdown;
 pub mod terminal;
+
+pub use coverage::coverage;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -237,15 +245,26 @@ impl Status {
 #[allow(missing_docs, reason = "the formats' own names")]
 pub enum Format {
     Json,
+    Junit,
+    Ktap,
+    Markdown,
 }
 
 impl Format {
-    const ALL: &[(&str, Format)] = &[("json", Format::Json)];
+    const ALL: &[(&str, Format)] = &[
+        ("json", Format::Json),
+        ("junit", Format::Junit),
+        ("ktap", Format::Ktap),
+        ("markdown", Format::Markdown),
+    ];
 
     /// The run in this format.
     pub fn render(self, run: &Run) -> String {
         match self {
             Format::Json => json::render(run),
+            Format::Junit => junit::render(run),
+            Format::Ktap => ktap::render(run),
+            Format::Markdown => markdown::render(run),
         }
     }
 }
@@ -261,3 +280,6 @@ impl FromStr for Format {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

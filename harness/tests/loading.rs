@@ -10,11 +10,11 @@ use tempfile::TempDir;
 const GOOD: &str = "about = \"One sentence.\"\n[[step]]\nin = \"host\"\ndo = \"hostname\"\n";
 
 fn tree(files: &[(&str, &str)]) -> TempDir {
-    let root = TempDir::new().unwrap();
+    let root = TempDir::new().expect("a temporary folder");
     for (name, text) in files {
         let path = root.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        fs::create_dir_all(path.parent().expect("a folder")).expect("it can be made");
+        fs::write(path, text).expect("it can be written");
     }
     root
 }

@@ -2,10 +2,9 @@
 
 use std::fmt::Write;
 
-use serde_json::Value;
-
-use super::{Outcome, Run, Step};
-use crate::catalogue;
+use super::details::{is_bad, one_line};
+use super::inline::toml;
+use super::{Outcome, Run, Step, coverage};
 use crate::diagnostic::plural;
 use crate::judge::Status;
 
@@ -54,7 +53,7 @@ fn details(out: &mut String, paint: Paint, run: &Run, result: &Outcome, many: bo
     if let Some(reason) = &result.reason {
         push(out, &format!("  {}", one_line(reason)));
     }
-    for step in result.steps.iter().filter(|step| !matches!(step.status, Status::Pass | Status::Skip)) {
+    for step in result.steps.iter().filter(|step| is_bad(step)) {
         step_details(out, paint, source, step);
     }
     list(out, "kernel log", &result.kernel_log);
@@ -140,62 +139,14 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
     }
 }
 
-/// Which properties are proven on every kernel of the run: a scenario of theirs passed, and none did anything but pass or skip.
-fn coverage(run: &Run) -> String {
-    let all = catalogue::all();
-    let on = |kernel: &str, id: &str| {
-        let of_kernel = run.results.iter().filter(|result| result.kernel == kernel);
-        let mut statuses = of_kernel.filter(|result| result.covers.iter().any(|covered| covered == id));
-        let mut passed = false;
-        statuses.all(|result| {
-            passed |= result.status == Status::Pass;
-            matches!(result.status, Status::Pass | Status::Skip)
-        }) && passed
-    };
-    let proven = |property: &&catalogue::Property| {
-        !run.kernels.is_empty() && run.kernels.iter().all(|kernel| on(&kernel.name, &property.id))
-    };
-    let starred = |property: &&catalogue::Property| property.starred;
-    format!(
-        "properties proven: {} of {}, {} of {} of the classic demo",
-        all.iter().filter(proven).count(),
-        all.len(),
-        all.iter().filter(starred).filter(proven).count(),
-        all.iter().filter(starred).count()
-    )
-}
-
 fn push(out: &mut String, line: &str) {
     writeln!(out, "{line}").expect("a String takes every text");
-}
-
-/// Without characters that move the cursor: names and log lines come from outside.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(VALUE) {
         Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.chars().count()),
         None => text.to_owned(),
-    }
-}
-
-/// A value as a scenario file writes it.
-fn toml(value: &Value) -> String {
-    match value {
-        Value::Object(table) if table.is_empty() => "{}".into(),
-        Value::Object(table) => {
-            let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-            let pairs = table.iter().map(|(key, value)| {
-                let plain = !key.is_empty() && key.chars().all(bare);
-                let key = if plain { key.clone() } else { Value::from(key.as_str()).to_string() };
-                format!("{key} = {}", toml(value))
-            });
-            format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
-        }
-        Value::Array(list) => format!("[{}]", list.iter().map(toml).collect::<Vec<_>>().join(", ")),
-        other => other.to_string(),
     }
 }
 

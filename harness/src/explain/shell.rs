@@ -1,0 +1,183 @@
+//! The shell command that does what an operation does.
+
+use std::path::Path;
+
+use runtime::spec::{Mount, Namespace};
+
+use crate::operation::{Ipc, Kill, NodeKind, Operation, Setns, Subject};
+use crate::scenario::describe;
+
+/// `MY_BOX` for `my-box`.
+pub(super) fn variable(container: &str) -> String {
+    container.to_uppercase().replace('-', "_")
+}
+
+/// What is typed. Where the shell has nothing, a comment that names the system call or what is tried.
+pub(super) fn command(operation: &Operation) -> String {
+    observe(operation)
+        .or_else(|| files(operation))
+        .or_else(|| act(operation))
+        .unwrap_or_else(|| rest(operation))
+}
+
+/// One command for a program that runs another.
+pub(super) fn one_command(command: &str) -> String {
+    let simple = |c: char| c.is_ascii_alphanumeric() || " -_/.,:=+@%".contains(c);
+    if command.chars().all(simple) { command.to_owned() } else { format!("sh -c {}", quoted(command)) }
+}
+
+fn observe(operation: &Operation) -> Option<String> {
+    Some(match operation {
+        Operation::Hostname => "hostname".into(),
+        Operation::Domainname => "domainname".into(),
+        Operation::Process => "echo $$ $PPID; id; pwd; umask; ps -o pgid=,sid= $$".into(),
+        Operation::Pids => "ls /proc | grep '^[0-9]'".into(),
+        Operation::Status(subject) => format!("cat /proc/{}/status", pid(subject)),
+        Operation::Namespaces(subject) => format!("ls -l /proc/{}/ns", pid(subject)),
+        Operation::Interfaces => "ip -details addr".into(),
+        Operation::Routes => "ip route".into(),
+        Operation::Mounts => "cat /proc/self/mountinfo".into(),
+        Operation::Capabilities => "grep ^Cap /proc/self/status".into(),
+        Operation::Rlimits => "cat /proc/self/limits".into(),
+        Operation::Fds => "ls /proc/self/fd".into(),
+        Operation::Cgroup => "cat /proc/self/cgroup".into(),
+        Operation::ListDir(path) => format!("ls -A {}", path_of(path)),
+        Operation::Tree(path) => format!("find {} -xdev -printf '%P %y %m %U %G %s %l\\n'", path_of(path)),
+        Operation::Stat(path) => format!("stat {}", path_of(path)),
+        Operation::Read(path) => format!("cat {}", path_of(path)),
+        Operation::Filesystem(path) => format!("stat --file-system {}", path_of(path)),
+        _ => return None,
+    })
+}
+
+fn files(operation: &Operation) -> Option<String> {
+    Some(match operation {
+        Operation::Write(write) => format!("printf %s {} >{}", quoted(&write.text), path_of(&write.path)),
+        Operation::Fill(fill) => {
+            format!("dd if=/dev/zero of={} bs=1M count={}", path_of(&fill.path), fill.mib)
+        }
+        Operation::Mkdir(path) => format!("mkdir -p {}", path_of(path)),
+        Operation::Remove(path) => format!("rm -d {}", path_of(path)),
+        Operation::Mknod(node) => {
+            let kind = match node.kind {
+                NodeKind::CharDevice => "c",
+                NodeKind::BlockDevice => "b",
+                NodeKind::Fifo => "p",
+            };
+            let device = node.device.as_deref().map(|device| format!(" {}", device.replace(':', " ")));
+            format!("mknod {} {kind}{}", path_of(&node.path), device.unwrap_or_default())
+        }
+        Operation::Mount(what) => mount(what),
+        Operation::Umount(path) => format!("umount -l {}", path_of(path)),
+        Operation::Chroot(path) => format!("chroot {}", path_of(path)),
+        Operation::EscapeChroot => {
+            r#"perl -e 'mkdir "x"; chroot "x"; chdir ".." for 1..64; chroot "."; exec "ls"'"#.into()
+        }
+        Operation::Chdir(path) => format!("cd {}", path_of(path)),
+        _ => return None,
+    })
+}
+
+fn act(operation: &Operation) -> Option<String> {
+    Some(match operation {
+        Operation::SetHostname(name) => format!("hostname {}", quoted(name)),
+        Operation::SetDomainname(name) => format!("domainname {}", quoted(name)),
+        Operation::Unshare(kinds) => {
+            let flags: String = kinds.iter().map(|kind| format!(" --{kind}")).collect();
+            format!("unshare{flags}")
+        }
+        Operation::Setns(setns) => join(setns),
+        Operation::Ping(address) => format!("ping -c 1 -W 1 {address}"),
+        Operation::Connect(address) => format!("nc -z -w 1 {}", address.replacen(':', " ", 1)),
+        Operation::Listen(address) => format!("nc -l -k {} &", address.replacen(':', " ", 1)),
+        Operation::Shm(ipc) => sysv(ipc, 'm', "shmget", "1, "),
+        Operation::Sem(ipc) => sysv(ipc, 's', "semget", "1, "),
+        Operation::Msg(ipc) => sysv(ipc, 'q', "msgget", ""),
+        Operation::Kill(kill) => format!("kill -{} {}", kill.signal, victim(kill)),
+        Operation::Orphan => "sh -c 'sleep 1 & ps -o ppid= $!'; sleep 2; ps -A -o pid,ppid,stat".into(),
+        Operation::AddDummy(name) => format!("ip link add {name} type dummy"),
+        Operation::SetLink(set) => {
+            format!("ip link set {} {}", set.interface, if set.up { "up" } else { "down" })
+        }
+        Operation::AddAddress(add) => format!("ip addr add {} dev {}", add.address, add.interface),
+        _ => return None,
+    })
+}
+
+fn rest(operation: &Operation) -> String {
+    match operation {
+        Operation::Exercise(capability) => format!("# try what {capability} allows: capabilities(7)"),
+        Operation::Syscall(call) => {
+            let arguments: String = call.args.iter().map(|argument| format!(", {argument}")).collect();
+            format!(
+                "perl -e 'require \"syscall.ph\"; syscall(SYS_{}(){arguments}) >= 0 or die $!'",
+                call.name
+            )
+        }
+        Operation::Stop(container) => format!("kill -KILL ${}", variable(container)),
+        other => format!("# {}", describe(other)),
+    }
+}
+
+fn mount(what: &Mount) -> String {
+    let mut options = what.options.clone();
+    options.extend((!what.data.is_empty()).then(|| what.data.clone()));
+    let source = if what.source.is_empty() { &what.kind } else { &what.source };
+    let (kind, extra) = match what.kind.as_str() {
+        "bind" => (String::from("--bind "), None),
+        "rbind" => (String::from("--rbind "), None),
+        "remount" => (String::new(), Some("remount".to_owned())),
+        "none" => (String::new(), None),
+        kind => (format!("-t {kind} "), None),
+    };
+    options.splice(0..0, extra);
+    let options = if options.is_empty() { String::new() } else { format!("-o {} ", options.join(",")) };
+    format!("mount {kind}{options}{source} {}", path_of(&what.target))
+}
+
+fn join(setns: &Setns) -> String {
+    let file = match setns.namespace {
+        Namespace::Mount => "mnt".to_owned(),
+        other => other.to_string(),
+    };
+    format!("nsenter --{}=/proc/{}/ns/{file}", setns.namespace, pid(&setns.of))
+}
+
+/// `ipcs` and `ipcrm` know the kinds by a letter; only a program can choose the key.
+fn sysv(ipc: &Ipc, letter: char, get: &str, size: &str) -> String {
+    match ipc {
+        Ipc::Create(key) => format!("perl -e 'defined {get}({key}, {size}03666) or die $!'"),
+        Ipc::Open(key) => format!("ipcs -{letter} | grep $(printf 0x%08x {key})"),
+        Ipc::Remove(key) => format!("ipcrm -{} {key}", letter.to_uppercase()),
+    }
+}
+
+fn pid(subject: &Subject) -> String {
+    match subject {
+        Subject::Actor => "self".into(),
+        Subject::Init => "1".into(),
+        Subject::Container(name) if name == "host" => "1".into(),
+        Subject::Container(name) => format!("${}", variable(name)),
+    }
+}
+
+fn victim(kill: &Kill) -> String {
+    match (&kill.container, kill.pid) {
+        (Some(container), _) => format!("${}", variable(container)),
+        (None, pid) => pid.map(|pid| pid.to_string()).unwrap_or_default(),
+    }
+}
+
+fn path_of(path: &Path) -> String {
+    quoted(&path.display().to_string())
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    let simple = |c: char| c.is_ascii_alphanumeric() || "-_/.,:=+@%".contains(c);
+    if !text.is_empty() && text.chars().all(simple) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,70 @@
+//! What is to be said of a result that did not pass, in plain lines: what several formats share.
+
+use super::inline::toml;
+use super::{Outcome, Run, Step};
+use crate::judge::Status;
+
+/// Everything that is known: the reason, the bad steps, the kernel log, what was left behind, the console.
+pub(super) fn of_result(run: &Run, result: &Outcome) -> Vec<String> {
+    let mut lines: Vec<String> = result.reason.iter().cloned().collect();
+    for step in result.steps.iter().filter(|step| is_bad(step)) {
+        lines.extend(of_step(run, result, step));
+    }
+    let lists = [
+        ("kernel log", &result.kernel_log),
+        ("left behind", &result.left_behind),
+        ("console", &result.console),
+    ];
+    for (title, list) in lists {
+        lines.extend(list.iter().map(|line| format!("{title}: {line}")));
+    }
+    lines.iter().map(|line| one_line(line)).collect()
+}
+
+/// Where the step is written, what it does, and each part that is not as expected.
+pub(super) fn of_step(run: &Run, result: &Outcome, step: &Step) -> Vec<String> {
+    let place = place(run, result, step);
+    let via = if step.exec { " via exec" } else { "" };
+    let title = format!(
+        "{place}: {} step `{}` (in {}{via}: {})",
+        step.status.word(),
+        step.name,
+        step.actor,
+        step.operation
+    );
+    let mut lines = vec![title];
+    for mismatch in &step.mismatches {
+        let at = if mismatch.at.is_empty() { String::new() } else { format!(" at {}", mismatch.at) };
+        let observed = mismatch.observed.as_ref().map_or_else(|| "nothing".to_owned(), toml);
+        lines.push(format!("expected{at}: {}", toml(&mismatch.expected)));
+        lines.push(format!("observed{at}: {observed}"));
+    }
+    if let (true, Some(observed)) = (step.mismatches.is_empty(), &step.observed) {
+        lines.push(format!("observed: {}", toml(observed)));
+    }
+    lines.iter().map(|line| one_line(line)).collect()
+}
+
+/// `scenarios/uts/hostname.toml:12`
+pub(super) fn place(run: &Run, result: &Outcome, step: &Step) -> String {
+    let file = run.scenarios.get(&result.scenario).map_or(result.scenario.as_str(), |source| &source.file);
+    format!("{file}:{}", step.line)
+}
+
+/// Whether something went wrong in it.
+pub(super) fn is_bad(step: &Step) -> bool {
+    !matches!(step.status, Status::Pass | Status::Skip)
+}
+
+/// The scenario's name, with the kernel's where there are several.
+pub(super) fn name(run: &Run, result: &Outcome) -> String {
+    match run.kernels.len() {
+        0 | 1 => result.scenario.clone(),
+        _ => format!("{} on {}", result.scenario, result.kernel),
+    }
+}
+
+/// Without characters that move the cursor: names and log lines come from outside.
+pub(super) fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

@@ -1,0 +1,90 @@
+//! Markdown, for a job's summary.
+
+use std::fmt::Write;
+
+use super::{Outcome, Run, coverage, details};
+use crate::judge::Status;
+
+/// The report.
+pub fn render(run: &Run) -> String {
+    let mut out = String::new();
+    let totals = &run.totals;
+    push(&mut out, "# nsproof\n");
+    let counts = [
+        (totals.pass, "pass"),
+        (totals.fail, "fail"),
+        (totals.skip, "skip"),
+        (totals.error, "error"),
+        (totals.miss, "miss"),
+    ];
+    let counts: Vec<String> = counts.iter().map(|(count, word)| format!("**{count}** {word}")).collect();
+    push(&mut out, &format!("{}  \n{}\n", counts.join(", "), coverage(run)));
+    kernels(&mut out, run);
+    for result in run.results.iter().filter(|result| !matches!(result.status, Status::Pass | Status::Skip)) {
+        broken(&mut out, run, result);
+    }
+    all(&mut out, run);
+    out
+}
+
+fn kernels(out: &mut String, run: &Run) {
+    push(out, "| kernel | release | accelerator | ready |\n|---|---|---|---|");
+    for kernel in &run.kernels {
+        let ready = kernel.boot_ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms} ms"));
+        let accel = format!("{}: {}", kernel.accel, kernel.accel_reason);
+        push(
+            out,
+            &format!("| {} | {} | {} | {ready} |", cell(&kernel.name), cell(&kernel.release), cell(&accel)),
+        );
+    }
+    push(out, "");
+}
+
+fn broken(out: &mut String, run: &Run, result: &Outcome) {
+    push(out, &format!("## {}: {}\n", result.status.word(), text(&details::name(run, result))));
+    if let Some(source) = run.scenarios.get(&result.scenario) {
+        push(out, &format!("{}\n", text(&source.about)));
+    }
+    // A fence longer than any that a line could hold.
+    push(out, "``````text");
+    for line in details::of_result(run, result) {
+        push(out, &line);
+    }
+    push(out, "``````\n");
+}
+
+fn all(out: &mut String, run: &Run) {
+    push(out, &format!("<details><summary>All {} results</summary>\n", run.results.len()));
+    push(out, "| status | scenario | kernel | covers | time | reason |\n|---|---|---|---|---|---|");
+    for result in &run.results {
+        let cells = [
+            result.status.word(),
+            &result.scenario,
+            &result.kernel,
+            &result.covers.join(" "),
+            &format!("{} ms", result.duration_ms),
+            result.reason.as_deref().unwrap_or_default(),
+        ];
+        push(out, &format!("| {} |", cells.map(cell).join(" | ")));
+    }
+    push(out, "\n</details>");
+}
+
+/// One cell of a table.
+fn cell(words: &str) -> String {
+    text(words).replace('|', "\\|")
+}
+
+/// Words that stay words: no markup, no line break.
+fn text(words: &str) -> String {
+    details::one_line(words)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('*', "\\*")
+        .replace('_', "\\_")
+        .replace('`', "\\`")
+}
+
+fn push(out: &mut String, line: &str) {
+    writeln!(out, "{line}").expect("a String takes every text");
+}

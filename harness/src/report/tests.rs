@@ -1,0 +1,148 @@
+use super::*;
+use crate::event::{Oracles, Outcome as Observation};
+use crate::evidence::{Carried, Evidence};
+use crate::judge::judge;
+use crate::plan::Need;
+
+const TEXT: &str = r#"about = "A container's hostname is its own & <nobody's> else."
+covers = ["P1", "P140"]
+needs = [{ module = "veth" }]
+
+[container.box]
+namespaces = ["uts"]
+
+[[step]]
+in = "box"
+do = "hostname"
+expect = "mycontainer"
+
+[[step]]
+name = "its namespaces # all | of *them*"
+in = "box"
+via = "exec"
+do = { namespaces = "self" }
+expect = [{ at = "/uts", not = 1 }, { at = "/pid", is = 2 }]
+"#;
+
+fn scenario(name: &str) -> Scenario {
+    crate::scenario::parse(name, &format!("scenarios/{name}.toml"), TEXT).unwrap()
+}
+
+fn evidence(name: &str, hostname: Observation) -> Evidence {
+    let namespaces = Observation::Value(serde_json::json!({ "uts": 1, "net": [] }));
+    let good = Observation::Value(serde_json::json!({ "uts": 7, "pid": 2 }));
+    let second = if hostname == Observation::Value("mycontainer".into()) { good } else { namespaces };
+    let carried = |outcome, us| Carried { outcome, us };
+    Evidence {
+        scenario: Some(name.to_owned()),
+        built: [("box".to_owned(), 93)].into(),
+        steps: [(0, carried(hostname, 1234)), (1, carried(second, 56))].into(),
+        oracles: Some(Oracles::default()),
+        ended: true,
+        ..Evidence::default()
+    }
+}
+
+/// One of each status.
+fn run() -> Run {
+    let names = ["uts/pass", "uts/fail", "uts/skip", "net/error", "net/miss", "net/left-behind"];
+    let scenarios = names.map(scenario);
+    let good = || Observation::Value("mycontainer".into());
+    let mut left = evidence(names[5], good());
+    left.oracles = Some(Oracles {
+        kernel_log: vec!["WARNING: CPU: 0 PID: 1 at net/core/dev.c:1 \u{1b}[2J<b>".into()],
+        taint: 512,
+        left_behind: vec!["interface mybr0".into(), "mount /x (tmpfs)".into()],
+    });
+    let mut lost = evidence(names[4], good());
+    lost.steps.remove(&1);
+    lost.lose("the kernel panicked: sysrq triggered crash");
+    let verdicts = [
+        judge(&scenarios[0], &evidence(names[0], good())),
+        judge(&scenarios[1], &evidence(names[1], Observation::Errno("EPERM".into()))),
+        Verdict::skipped(&scenarios[2], &Need::Module("veth".into()), "CONFIG_VETH is not set"),
+        judge(&scenarios[3], &evidence(names[3], Observation::Broken("the probe died".into()))),
+        judge(&scenarios[4], &lost),
+        judge(&scenarios[5], &left),
+    ];
+    let pairs = scenarios.iter().zip(verdicts);
+    let mut results: Vec<_> =
+        pairs.map(|(scenario, verdict)| Outcome::new("distro", "nsproof", scenario, verdict, 12)).collect();
+    results[4].console = vec!["Kernel panic - not syncing: sysrq triggered crash".into()];
+    let kernel = Kernel {
+        name: "distro".into(),
+        release: "6.1.0-56-cloud-amd64".into(),
+        accel: "tcg".into(),
+        accel_reason: "/dev/kvm: the guest hung".into(),
+        boot_ms: Some(1890),
+        clone_ms: Some(Percentiles { p50: 75.5, p99: 90.0 }),
+    };
+    let mut run = Run::new("2026-11-24T10:00:00Z".into(), vec![kernel], &scenarios, results);
+    run.nsproof = "0.0.0".into();
+    run
+}
+
+#[test]
+fn there_is_one_of_each_status() {
+    assert_eq!(run().totals, Totals { pass: 1, fail: 2, skip: 1, error: 1, miss: 1 });
+}
+
+#[test]
+fn terminal() {
+    insta::assert_snapshot!(terminal::render(&run(), false));
+}
+
+#[test]
+fn colours_change_no_word() {
+    let coloured = terminal::render(&run(), true);
+    let plain = regex::Regex::new("\u{1b}\\[[0-9]+m").unwrap().replace_all(&coloured, "").into_owned();
+    assert_ne!(coloured, plain);
+    assert_eq!(plain, terminal::render(&run(), false));
+}
+
+#[test]
+fn ktap() {
+    insta::assert_snapshot!(ktap::render(&run()));
+}
+
+#[test]
+fn junit() {
+    insta::assert_snapshot!(junit::render(&run()));
+}
+
+#[test]
+fn markdown() {
+    insta::assert_snapshot!(markdown::render(&run()));
+}
+
+#[test]
+fn json_and_back() {
+    let text = json::render(&run());
+    insta::assert_snapshot!(text);
+    assert_eq!(json::parse(&text).unwrap(), run());
+}
+
+#[test]
+fn a_text_that_is_no_report_of_this_schema_is_refused() {
+    let refused = |text: &str| json::parse(text).unwrap_err();
+    assert!(refused("{").starts_with("not JSON"));
+    assert_eq!(refused("{}"), "this is not a report of nsproof: it has no schema");
+    assert_eq!(refused(r#"{"schema": 9}"#), "the report has schema 9, this nsproof reads 1");
+    assert!(refused(r#"{"schema": 1}"#).starts_with("a damaged report: missing field"));
+}
+
+#[test]
+fn a_property_is_proven_only_where_nothing_of_it_is_broken() {
+    let mut run = run();
+    assert!(coverage(&run).starts_with("properties proven: 0 of 140"), "{}", coverage(&run));
+    run.results.retain(|result| matches!(result.status, Status::Pass | Status::Skip));
+    assert_eq!(coverage(&run), "properties proven: 2 of 140, 2 of 29 of the classic demo");
+    run.kernels.push(Kernel { name: "other".into(), ..run.kernels[0].clone() });
+    assert!(coverage(&run).starts_with("properties proven: 0 of 140"), "{}", coverage(&run));
+}
+
+#[test]
+fn formats_are_known_by_name() {
+    assert_eq!("ktap".parse(), Ok(Format::Ktap));
+    assert_eq!("jsn".parse::<Format>(), Err("unknown format `jsn`: did you mean `json`?".to_owned()));
+}
