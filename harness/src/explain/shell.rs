@@ -156,6 +156,7 @@ fn pid(subject: &Subject) -> String {
     match subject {
         Subject::Actor => "self".into(),
         Subject::Init => "1".into(),
+        Subject::Pid(pid) => pid.to_string(),
         Subject::Container(name) if name == "host" => "1".into(),
         Subject::Container(name) => format!("${}", variable(name)),
     }
