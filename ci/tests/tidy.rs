@@ -71,6 +71,22 @@ fn qemu_is_named_in_vm_only() {
 }
 
 #[test]
+fn only_tests_unwrap() {
+    let code: Vec<_> = files(&[".rs"])
+        .into_iter()
+        .filter(|(path, _)| path.components().any(|part| part.as_os_str() == "src"))
+        .filter(|(path, _)| path.file_stem().is_some_and(|stem| stem != "tests"))
+        .map(|(path, text)| (path, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()))
+        .collect();
+    let found = places(&code, |_, line| line.contains(".unwrap()"));
+    assert!(
+        found.is_empty(),
+        "say why it cannot fail (`expect`), or give the error on:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
 fn nothing_is_left_open() {
     let words = ["todo!(", "unimplemented!(", "FIXME", "XXX", "#[ignore", "allow(dead_code)"];
     let found = places(&files(&[".rs", ".toml", ".yml", ".ci/run"]), |path, line| {
