@@ -18,6 +18,7 @@ pub mod modules;
 mod prepare;
 pub mod qemu;
 mod template;
+pub mod userland;
 
 pub use cache::Cache;
 pub use error::{Error, Result};

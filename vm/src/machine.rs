@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use command_fds::FdMapping;
 
 use crate::accel::Accelerator;
-use crate::qemu::arguments::{Role, arguments, fd};
+use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
 use console::Console;
 use monitor::Monitor;
@@ -86,18 +86,24 @@ pub struct Machine {
 impl Machine {
     /// Starts QEMU. The guest has not begun to boot when this returns.
     pub fn boot(config: &Config) -> Result<Self> {
-        Self::start(config, Role::Boot, vec![])
+        Self::start(config, Role::Boot, Screen::Kept, vec![])
     }
 
     /// Boots a guest whose memory is a file.
     pub(crate) fn boot_template(config: &Config, ram: File) -> Result<Self> {
-        Self::start(config, Role::Template, vec![mapping(ram, fd::RAM)])
+        Self::start(config, Role::Template, Screen::Kept, vec![mapping(ram, fd::RAM)])
     }
 
     /// Goes on from a template's memory and state. The guest runs when this returns.
-    pub(crate) fn restore(config: &Config, ram: File, state: File, deadline: Instant) -> Result<Self> {
+    pub(crate) fn restore(
+        config: &Config,
+        ram: File,
+        state: File,
+        screen: Screen,
+        deadline: Instant,
+    ) -> Result<Self> {
         let inherited = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
-        let mut machine = Self::start(config, Role::Clone, inherited)?;
+        let mut machine = Self::start(config, Role::Clone, screen, inherited)?;
         machine.monitored(|monitor| monitor.resumed(deadline))?;
         machine.ready = Some(machine.started.elapsed());
         Ok(machine)
@@ -115,46 +121,48 @@ impl Machine {
             .map_err(Error::io("save", state))
     }
 
-    fn start(config: &Config, role: Role, mut inherited: Vec<FdMapping>) -> Result<Self> {
-        let program = &config.qemu.program;
-        let failed = || Error::io("start", program);
-        let (console, console_end) = UnixStream::pair().map_err(failed())?;
-        let (channel, channel_end) = UnixStream::pair().map_err(failed())?;
-        let (monitor, monitor_end) = UnixStream::pair().map_err(failed())?;
-        channel.set_write_timeout(Some(SEND_DEADLINE)).map_err(failed())?;
-        // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
-        let stderr = console_end.try_clone().map_err(failed())?;
-        inherited.push(mapping(console_end, fd::CONSOLE));
-        inherited.push(mapping(channel_end, fd::CHANNEL));
-        inherited.push(mapping(monitor_end, fd::MONITOR));
-        let mut monitor = Monitor::new(monitor);
-        if role == Role::Clone {
-            monitor.restore().map_err(failed())?;
-        }
-        let started = Instant::now();
-        let arguments = arguments(config, role);
-        let child = process::start(program, &arguments, inherited, stderr.into()).map_err(failed())?;
-        Self::attach(child, console, channel, monitor, started).map_err(failed())
+    fn start(config: &Config, role: Role, screen: Screen, inherited: Vec<FdMapping>) -> Result<Self> {
+        Self::try_start(config, role, screen, inherited).map_err(Error::io("start", &config.qemu.program))
     }
 
-    fn attach(
-        child: Child,
-        console: UnixStream,
-        channel: UnixStream,
-        monitor: Monitor,
-        started: Instant,
+    fn try_start(
+        config: &Config,
+        role: Role,
+        screen: Screen,
+        mut inherited: Vec<FdMapping>,
     ) -> io::Result<Self> {
         let (sender, wire) = mpsc::channel();
-        let log = Console::default();
-        wire::read_console(console, log.clone(), sender.clone())?;
-        wire::read_channel(channel.try_clone()?, sender)?;
+        let (channel, channel_end) = UnixStream::pair()?;
+        channel.set_write_timeout(Some(SEND_DEADLINE))?;
+        wire::read_channel(channel.try_clone()?, sender.clone())?;
+        inherited.push(mapping(channel_end, fd::CHANNEL));
+
+        let (monitor, monitor_end) = UnixStream::pair()?;
+        let mut monitor = Monitor::new(monitor);
+        if role == Role::Clone {
+            monitor.restore()?;
+        }
+        inherited.push(mapping(monitor_end, fd::MONITOR));
+
+        let mut command = process::command(&config.qemu.program, &arguments(config, role, screen));
+        let console = Console::default();
+        if screen == Screen::Kept {
+            let (stream, end) = UnixStream::pair()?;
+            wire::read_console(stream, console.clone(), sender)?;
+            // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
+            process::detach(&mut command, end.try_clone()?.into());
+            inherited.push(mapping(end, fd::CONSOLE));
+        }
+        let started = Instant::now();
+        let child = process::start(command, inherited)?;
+        let open = if screen == Screen::Kept { 2 } else { 1 };
         Ok(Self {
             child,
             channel,
             monitor,
             wire,
-            open: 2,
-            console: log,
+            open,
+            console,
             started,
             ready: None,
             panic: None,
@@ -226,7 +234,7 @@ impl Machine {
         }
     }
 
-    /// What the console showed: the last 256 KiB of it.
+    /// What the console showed: the last 256 KiB of it. Nothing, if it is a terminal's.
     pub fn console(&self) -> String {
         self.console.text()
     }

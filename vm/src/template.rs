@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Scratch, Stamp, sha256_of};
-use crate::qemu::arguments::{Role, arguments};
+use crate::qemu::arguments::{Role, Screen, arguments};
 use crate::{Cache, Config, Ending, Error, Machine, Progress, Result};
 
 /// Raised when a template that an older version of this program made must not be used any more.
@@ -75,11 +75,20 @@ impl Template {
 
     /// A new machine that goes on from here. It runs when this returns.
     pub fn start(&self) -> Result<Machine> {
+        self.start_with(Screen::Kept)
+    }
+
+    /// A new machine whose console is the terminal of this process.
+    pub fn start_on_terminal(&self) -> Result<Machine> {
+        self.start_with(Screen::Terminal)
+    }
+
+    fn start_with(&self, screen: Screen) -> Result<Machine> {
         let ram = self.ram.try_clone().map_err(Error::io("open", "the template's memory"))?;
         // Opened anew, for a position of its own: QEMU reads it from the start.
         let state = Path::new("/proc/self/fd").join(self.state.as_raw_fd().to_string());
         let state = File::open(&state).map_err(Error::io("open", &state))?;
-        Machine::restore(&self.config, ram, state, Instant::now() + PATIENCE)
+        Machine::restore(&self.config, ram, state, screen, Instant::now() + PATIENCE)
     }
 
     /// What the guest said when it was ready. Clones do not say it again.
@@ -123,7 +132,8 @@ fn key(config: &Config) -> Result<Vec<String>> {
     let mut key: Vec<_> = [FORMAT, boot.trim(), &config.qemu.program.to_string_lossy(), &config.qemu.version]
         .map(str::to_owned)
         .into();
-    let words = [Role::Template, Role::Clone].into_iter().flat_map(|role| arguments(&content, role));
+    let words =
+        [Role::Template, Role::Clone].into_iter().flat_map(|role| arguments(&content, role, Screen::Kept));
     key.extend(words.map(|word| word.to_string_lossy().into_owned()));
     Ok(key)
 }

@@ -12,21 +12,25 @@ use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 
-/// Starts a program that is killed when this process ends, even by SIGKILL.
-pub(super) fn start(
-    program: &Path,
-    arguments: &[OsString],
-    inherited: Vec<FdMapping>,
-    stderr: OwnedFd,
-) -> io::Result<Child> {
+/// The command for a program that is killed when this process ends, even by SIGKILL.
+pub(super) fn command(program: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]);
     // A parent that ended before setpriv asked for the signal sends none; by then it is not the parent any more.
     command.args(["sh", "-c", r#"[ "$PPID" = "$0" ] && exec "$@""#]).arg(std::process::id().to_string());
     command.arg(program).args(arguments);
+    command
+}
+
+/// Takes the terminal away from a program.
+pub(super) fn detach(command: &mut Command, stderr: OwnedFd) {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     // The terminal's Ctrl-C is for us: we end QEMU when it is time.
     command.process_group(0);
+}
+
+/// Starts it, with these file descriptors and no others.
+pub(super) fn start(mut command: Command, inherited: Vec<FdMapping>) -> io::Result<Child> {
     command.fd_mappings(inherited).map_err(io::Error::other)?;
     spawn(command)
 }

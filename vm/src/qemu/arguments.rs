@@ -32,6 +32,15 @@ pub enum Role {
     Clone,
 }
 
+/// Where the guest's console goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// Into our memory.
+    Kept,
+    /// To the terminal of this process, for people. Ctrl-A X ends QEMU.
+    Terminal,
+}
+
 /// What every guest kernel is told. None of it changes what a container can do.
 const COMMAND_LINE: [&str; 7] = [
     "console=ttyS0",
@@ -47,12 +56,13 @@ const COMMAND_LINE: [&str; 7] = [
 ];
 
 /// Everything after the program's name.
-pub fn arguments(config: &Config, role: Role) -> Vec<OsString> {
+pub fn arguments(config: &Config, role: Role, screen: Screen) -> Vec<OsString> {
     let mut all = Vec::new();
     all.extend(bare().map(OsString::from));
     all.extend(processor(config.accelerator, config.cpus).map(OsString::from));
     all.extend(memory(config.memory_mib, role).into_iter().map(OsString::from));
-    all.extend(serial_ports().map(OsString::from));
+    all.extend(console(screen).into_iter().map(OsString::from));
+    all.extend(channel().map(OsString::from));
     all.extend(monitor().map(OsString::from));
     if role == Role::Clone {
         // A clone boots nothing: without the kernel QEMU starts 14 ms earlier and keeps 15 MB less.
@@ -96,13 +106,24 @@ fn memory(mib: u32, role: Role) -> Vec<String> {
     ]
 }
 
-/// In order: ttyS0 is the console, ttyS1 the channel.
-fn serial_ports() -> [String; 8] {
+/// The first serial port, ttyS0.
+fn console(screen: Screen) -> Vec<String> {
+    match screen {
+        Screen::Kept => {
+            vec![
+                "-chardev".into(),
+                format!("socket,id=console,fd={}", fd::CONSOLE),
+                "-serial".into(),
+                "chardev:console".into(),
+            ]
+        }
+        Screen::Terminal => vec!["-serial".into(), "mon:stdio".into()],
+    }
+}
+
+/// The second serial port, ttyS1.
+fn channel() -> [String; 4] {
     [
-        "-chardev".into(),
-        format!("socket,id=console,fd={}", fd::CONSOLE),
-        "-serial".into(),
-        "chardev:console".into(),
         "-chardev".into(),
         format!("socket,id=channel,fd={}", fd::CHANNEL),
         "-serial".into(),

@@ -1,7 +1,7 @@
 //! QEMU's command line, without QEMU. Every word of it is part of a template's key: a change here is a new template.
 
 use vm::accel::Accelerator;
-use vm::qemu::arguments::{Role, arguments};
+use vm::qemu::arguments::{Role, Screen, arguments};
 use vm::{Config, Initramfs, Kernel, Qemu};
 
 fn config(accelerator: Accelerator) -> Config {
@@ -18,7 +18,8 @@ fn config(accelerator: Accelerator) -> Config {
 
 /// One option a line.
 fn text(config: &Config, role: Role) -> String {
-    let words = arguments(config, role).into_iter().map(|word| word.into_string().expect("UTF-8"));
+    let words =
+        arguments(config, role, Screen::Kept).into_iter().map(|word| word.into_string().expect("UTF-8"));
     let line = |word: String| if word.starts_with('-') { format!("\n{word}") } else { format!(" {word}") };
     words.map(line).collect::<String>().trim_start().to_owned()
 }
@@ -68,6 +69,18 @@ fn a_clone_maps_the_memory_privately_and_boots_nothing() {
     + -object memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/6,share=off
     + -incoming defer
     ");
+}
+
+#[test]
+fn on_a_terminal_the_console_is_its_own() {
+    let config = config(Accelerator::Tcg);
+    let serial = |screen| {
+        let words: Vec<_> = arguments(&config, Role::Boot, screen);
+        let ports = words.windows(2).filter(|pair| pair[0] == "-serial");
+        ports.map(|pair| pair[1].to_string_lossy().into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(serial(Screen::Kept), ["chardev:console", "chardev:channel"]);
+    assert_eq!(serial(Screen::Terminal), ["mon:stdio", "chardev:channel"]);
 }
 
 /// Lines that only one of two texts has.
