@@ -38,12 +38,12 @@ pub(super) fn supervise(program: &mut impl Watched, terminal: bool) -> Result<i3
 /// Passes a signal on. A first process would ignore what it does not handle, but whoever signals `nsrun` means the end: then
 /// it is killed, and the signal is given back.
 fn pass_on(program: &impl Watched, arrived: Arrived, terminal: bool) -> sys::Result<Option<i32>> {
-    // What the terminal sends, it sends to the program too.
-    if arrived.from_kernel && terminal {
-        return Ok(None);
-    }
     let handled = !program.is_first() || handles(program.pid(), arrived.signal);
     let ends = !handled && signal::ends_by_default(arrived.signal);
+    // What the terminal sends, it sends to the program too.
+    if !ends && arrived.from_kernel && terminal {
+        return Ok(None);
+    }
     let sent = program.send(if ends { Signal::SIGKILL as i32 } else { arrived.signal });
     match sent {
         // It ended just now, and is reaped next.

@@ -1,5 +1,6 @@
 //! Birth, signals, joining, and an end that leaves nothing.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use rstest::rstest;
@@ -213,4 +214,48 @@ fn each_step_is_traced_with_what_it_changed() {
     assert_eq!(steps.join(" "), expected);
     let unshared = said.err.lines().find(|line| line.contains("unshare (uts)")).unwrap();
     assert!(unshared.ends_with(said.out.trim()), "{said:?}");
+}
+
+/// A session of `nsrun run FLAGS -- PROGRAM` on a terminal, in which `typed` is typed once the program said `ready`.
+fn on_a_terminal(flags: &str, program: &str, typed: &[u8]) -> Said {
+    let command = format!("{} run {flags} -- /bin/sh -c '{program}'", nsrun());
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--flush", "--return", "--command", &command, "/dev/null"]);
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(script.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), "ready");
+    let mut keyboard = script.stdin.take().unwrap();
+    keyboard.write_all(typed).unwrap();
+    let mut out = String::new();
+    output.read_to_string(&mut out).unwrap();
+    Said { out, err: String::new(), code: script.wait().unwrap().code() }
+}
+
+const INTERRUPT: &[u8] = b"\x03";
+
+#[rstest]
+#[case::typed_lines_arrive("--pid", "echo ready; read x; echo got $x; exit 5", b"word\n", 5)]
+#[case::a_handler_gets_ctrl_c(
+    "--pid",
+    "trap \"exit 7\" INT; echo ready; while :; do sleep 0.02; done",
+    INTERRUPT,
+    7
+)]
+#[case::a_program_without_a_handler_ends("--pid", "echo ready; exec sleep 60", INTERRUPT, 130)]
+#[case::under_init_too("--pid --init", "echo ready; exec sleep 60", INTERRUPT, 130)]
+#[case::and_without_a_pid_namespace("", "echo ready; exec sleep 60", INTERRUPT, 130)]
+fn a_terminal_is_the_programs(
+    #[case] flags: &str,
+    #[case] program: &str,
+    #[case] typed: &[u8],
+    #[case] code: i32,
+) {
+    if !need(Need::Root) {
+        return;
+    }
+    let said = on_a_terminal(flags, program, typed);
+    assert_eq!(said.code, Some(code), "{said:?}");
+    assert_eq!(said.out.contains("got word"), code == 5, "{said:?}");
 }
