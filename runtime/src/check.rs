@@ -245,17 +245,19 @@ impl Problems {
     fn routes(&mut self, spec: &Spec) {
         for (index, route) in spec.routes.iter().enumerate() {
             self.own(spec, Namespace::Net, format!("routes[{index}]"), "it would be the caller's route");
-            let message = format!("`{}` is not a network", route.to);
-            let known = destination(&route.to).is_some();
+            let Ok(via) = route.via.parse() else {
+                let message = format!("`{}` is not an address", route.via);
+                self.demand(
+                    false,
+                    format!("routes[{index}].via"),
+                    message,
+                    "write the gateway's address: 10.0.0.1",
+                );
+                continue;
+            };
+            let message = format!("`{}` is not a network that {via} leads to", route.to);
+            let known = destination(&route.to, via).is_some();
             self.demand(known, format!("routes[{index}].to"), message, "write `default` or 10.0.0.0/8");
-            let message = format!("`{}` is not an address", route.via);
-            let known = route.via.parse::<std::net::IpAddr>().is_ok();
-            self.demand(
-                known,
-                format!("routes[{index}].via"),
-                message,
-                "write the gateway's address: 10.0.0.1",
-            );
         }
     }
 

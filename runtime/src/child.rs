@@ -181,8 +181,8 @@ impl Child<'_> {
     }
 
     fn route(&mut self, route: &Route) -> Result<(), Fault> {
-        let to = destination(&route.to).ok_or(Errno::EINVAL)?;
         let via = route.via.parse().map_err(|_| Errno::EINVAL)?;
+        let to = destination(&route.to, via).ok_or(Errno::EINVAL)?;
         Ok(self.net()?.add_route(to, via)?)
     }
 

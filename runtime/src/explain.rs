@@ -1,5 +1,7 @@
 //! The plan in words, each step with the shell command that does the same.
 
+use std::path::PathBuf;
+
 use crate::describe;
 use crate::identity;
 use crate::spec::{Mount, Namespace, Propagation, Root, Spec, Switch};
@@ -211,7 +213,7 @@ fn new_root(spec: &Spec, step: Step) -> String {
 
 fn made(root: &Root) -> String {
     match (&root.tmpfs, &root.dir) {
-        (Some(size), _) => format!("mount -t tmpfs -o size={size},mode=755 tmpfs $ROOT"),
+        (Some(size), _) => format!("ROOT=$(mktemp -d); mount -t tmpfs -o size={size},mode=755 tmpfs $ROOT"),
         (None, Some(dir)) if root.switch == Switch::Pivot => {
             format!("ROOT={0}; mount --rbind {0} {0}", dir.display())
         }
@@ -239,11 +241,19 @@ fn mounted(spec: &Spec, planned: &Planned) -> String {
             let set = |(name, value): (&String, &String)| format!("sysctl -w {name}={value}");
             spec.sysctls.iter().map(set).collect::<Vec<_>>().join("; ")
         }
-        Step::Mask => {
-            format!("mount --bind /dev/null {root}FILE; mount -t tmpfs -o ro tmpfs {root}DIRECTORY")
-        }
-        _ => format!("mount --bind {root}PATH {root}PATH; mount -o remount,bind,ro {root}PATH"),
+        Step::Mask => format!(
+            "for path in {}; do mount --bind /dev/null {root}$path || mount -t tmpfs -o ro tmpfs {root}$path; done",
+            paths(&spec.masked)
+        ),
+        _ => format!(
+            "for path in {}; do mount --rbind {root}$path {root}$path && mount -o remount,bind,ro {root}$path; done",
+            paths(&spec.read_only)
+        ),
     }
+}
+
+fn paths(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
 }
 
 fn mount(root: &str, mount: &Mount) -> String {

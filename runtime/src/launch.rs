@@ -124,7 +124,13 @@ impl Parent<'_, '_, '_> {
         while !ready || (joins && child.is_none()) {
             match self.receive()? {
                 Some(Message::Ready) => ready = true,
-                Some(Message::Born(pid)) => child = Some(Process::new(pid)),
+                Some(Message::Born(pid)) => {
+                    child = Some(Process::new(pid));
+                    for (_, planned) in self.job.phase(Phase::Join) {
+                        self.tracer.tell(self.job, planned, pid);
+                    }
+                    self.tracer.tell(self.job, self.job.only(Step::Clone), pid);
+                }
                 Some(Message::Passed { position }) => {
                     self.passed(position, child.as_ref().map_or(birth, Process::pid))?;
                 }

@@ -206,7 +206,8 @@ impl Running {
     }
 
     /// Kills what runs in the container, reaps it, and takes down what it left outside: when this returns, the host's ends
-    /// of its links and its cgroup are gone and moved devices are back.
+    /// of its links and its cgroup are gone and moved devices are back. Without a PID namespace or a cgroup of its own, the
+    /// kernel does not know which processes are the container's, and only the first one is killed.
     ///
     /// # Errors
     /// What could not be taken down.

@@ -1,7 +1,7 @@
 //! Addresses as people write them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// An address with the length of its network's prefix: `192.168.47.11/24`.
@@ -38,11 +38,16 @@ impl fmt::Display for Address {
     }
 }
 
-/// Where a route leads: `default`, which is 0.0.0.0/0, or a network. `None` for a text that is neither.
-pub fn destination(text: &str) -> Option<Address> {
+/// Where a route leads by way of a gateway: to a network, or everywhere, which is `default`. `None` for a text that is neither,
+/// and for a network of the other family than the gateway's.
+pub fn destination(text: &str, via: IpAddr) -> Option<Address> {
+    let everywhere = match via {
+        IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),
+    };
     match text {
-        "default" => Some(Address { ip: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 }),
-        other => other.parse().ok(),
+        "default" => Some(Address { ip: everywhere, prefix: 0 }),
+        other => other.parse().ok().filter(|to: &Address| to.ip.is_ipv4() == via.is_ipv4()),
     }
 }
 
@@ -55,6 +60,15 @@ mod tests {
         for text in ["192.168.47.11/24", "10.0.0.1/32", "fd00::1/64"] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn a_route_leads_to_its_gateways_family() {
+        let (v4, v6): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap());
+        assert_eq!(destination("default", v4).unwrap().to_string(), "0.0.0.0/0");
+        assert_eq!(destination("default", v6).unwrap().to_string(), "::/0");
+        assert_eq!(destination("10.0.0.0/8", v4).unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!((destination("10.0.0.0/8", v6), destination("all", v4)), (None, None));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::common::{Need, Said, need, nsrun, run, specification, unprivileged};
 #[case::no_size(&["-m", "--tmpfs", "big"], "root.tmpfs: `big` is not a size")]
 #[case::proc_of_the_host(&["--proc"], "proc: without a mount namespace")]
 #[case::sys_of_the_host(&["-m", "--sys"], "sysfs: without a net namespace")]
-#[case::a_bad_route(&["-n", "--route", "all=1.2.3.4"], "routes[0].to: `all` is not a network")]
+#[case::a_bad_route(&["-n", "--route", "all=1.2.3.4"], "routes[0].to: `all` is not a network that 1.2.3.4 leads to")]
 #[case::a_standard_descriptor(&["--keep-fd", "1"], "keep-fds: 1 cannot be kept")]
 #[case::a_path_as_cgroup(&["--cgroup", "../x"], "cgroup.name: `../x` is not a name")]
 fn a_bad_specification_is_told_by_field(#[case] flags: &[&str], #[case] message: &str) {
@@ -157,7 +157,7 @@ fn explain_tells_every_step_and_its_command() {
         "hostname mycontainer",
         "ip addr add 192.168.47.12/24 dev mybr1; ip link set mybr1 up",
         "mount --make-rprivate /",
-        "mount -t tmpfs -o size=50M,mode=755 tmpfs $ROOT",
+        "ROOT=$(mktemp -d); mount -t tmpfs -o size=50M,mode=755 tmpfs $ROOT",
         "cp -a /srv/skel/. $ROOT",
         "mount -t proc -o nosuid,nodev,noexec proc $ROOT/proc",
         "cd $ROOT; pivot_root . .",
