@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod ci;
+mod explain;
 mod guest;
 mod test;
 mod vm_test;
@@ -27,6 +28,8 @@ enum Command {
     Test(test::Args),
     /// What CI runs: format, lints, documentation, and every test.
     Ci(test::Args),
+    /// Print a scenario as a numbered shell walk-through.
+    Explain(explain::Args),
 }
 
 /// How a command ended: the exit codes of the command-line contract.
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::VmTest(args) => vm_test::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Explain(args) => explain::run(&args),
     };
     ExitCode::from(exit as u8)
 }

@@ -23,6 +23,13 @@ impl Progress {
         });
         Progress { bar }
     }
+
+    /// What passes too quickly to be worth a line of its own.
+    pub fn moment(&self, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what.to_owned());
+        }
+    }
 }
 
 impl Default for Progress {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use vm::{Cache, Progress as _};
+use vm::Cache;
 
 use super::bench::{Bench, is_decided};
 use super::drive::{Driven, drive};
@@ -79,9 +79,17 @@ impl Line<'_> {
     fn work(&self) -> vm::Result<Vec<(usize, Outcome)>> {
         let mut kept = None;
         let mut done = Vec::new();
-        while let Some(&index) = self.order.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+        loop {
+            let begun = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(&index) = self.order.get(begun) else { return Ok(done) };
             let scenario = &self.scenarios[index];
-            self.progress.step(&format!("{}: {}", self.bench.name, scenario.name));
+            self.progress.moment(&format!(
+                "{}: {}/{} {}",
+                self.bench.name,
+                begun + 1,
+                self.scenarios.len(),
+                scenario.name
+            ));
             let guest = match kept.take() {
                 Some(guest) => guest,
                 None => self.noted(self.source.machine()?),
@@ -90,7 +98,6 @@ impl Line<'_> {
             kept = survivor.filter(|_| self.keep);
             done.push((index, outcome));
         }
-        Ok(done)
     }
 
     /// Runs one scenario; the machine is given back if it survived.

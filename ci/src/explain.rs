@@ -1,0 +1,27 @@
+//! `cargo xtask explain`: a scenario as a numbered shell walk-through.
+
+use harness::explain::explain;
+use harness::scenario;
+
+use crate::{Exit, root};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// A scenario file or folder, or a part of a scenario's name.
+    #[arg(required = true)]
+    scenarios: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Exit {
+    match scenario::load(&root().join("scenarios"), &args.scenarios) {
+        Ok(scenarios) => {
+            let texts: Vec<String> = scenarios.iter().map(explain).collect();
+            print!("{}", texts.join("\n"));
+            Exit::Passed
+        }
+        Err(problems) => {
+            eprintln!("{problems}");
+            Exit::Usage
+        }
+    }
+}
