@@ -7,7 +7,7 @@
 //!                  ├─ exec ────── probe                      acts as `host`
 //!                  ├─ Container ─ probe, PID 1 of a container  acts as that container
 //!                  └─ exec ────── probe in a process that joined one (`via = "exec"`), for one step
-//!                                 Operation ▼  ▲ Reply lines
+//!                                 Order ▼  ▲ Reply lines    
 //! ```
 //! - **A scenario cannot speak for the guest.** Only init and the runner know the run's key; probes have descriptors 0–2.
 //! - **A probe is one thread with state**: what an operation changes (root, working directory, namespaces, an open socket)
@@ -26,6 +26,7 @@ mod needs;
 mod ops;
 mod oracles;
 mod parse;
+mod player;
 mod runner;
 mod skeleton;
 mod undo;

@@ -110,7 +110,10 @@ pub enum Operation {
     SetLink(SetLink),
     /// Give a device an address.
     AddAddress(AddAddress),
-    /// Do what the named capability allows, with the least effect: `{ exercise = "CAP_SYS_TIME" }`. Done or errno.
+    /// Do what the named capability allows, with the least effect, in a child: `{ exercise = "CAP_SYS_TIME" }`. Without it
+    /// EPERM, but EACCES for DAC_OVERRIDE, IPC_OWNER, LEASE, NET_BIND_SERVICE, PERFMON and SYS_NICE. For BPF,
+    /// CHECKPOINT_RESTORE, PERFMON and SYSLOG the kernel also takes SYS_ADMIN. MAC_ADMIN, MAC_OVERRIDE and NET_BROADCAST
+    /// cannot be exercised on a stock kernel. FOWNER, KILL and LEASE need user 1000 to be there in the container.
     Exercise(String),
     /// A raw system call by name; arguments are numbers, or texts passed as pointers. The number it returns.
     Syscall(Syscall),

@@ -41,6 +41,7 @@ pub(super) fn bring_up() -> io::Result<Ready> {
     mount::propagate(Path::new("/"), mount::Flags::MS_SHARED | mount::Flags::MS_REC)?;
     machine::bring_up("lo")?;
     delegate_controllers()?;
+    lower_paranoia()?;
     skeleton::make(Path::new("/skeleton"))?;
     Ok(Ready { release: machine::names()?.release, modules })
 }
@@ -139,6 +140,12 @@ fn delegate_controllers() -> io::Result<()> {
         fs::write(group.join("cgroup.subtree_control"), format!("+{controller}"))?;
     }
     Ok(())
+}
+
+/// Debian's kernels begin at 3, a level of their own at which CAP_PERFMON is not enough; everybody else's at 2.
+fn lower_paranoia() -> io::Result<()> {
+    let level = Path::new("/proc/sys/kernel/perf_event_paranoid");
+    if level.exists() { fs::write(level, "2") } else { Ok(()) }
 }
 
 #[cfg(test)]

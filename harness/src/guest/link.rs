@@ -6,8 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::probe::Reply;
-use crate::operation::Operation;
+use super::probe::{Order, Reply};
 
 const CONSOLE: &str = "/dev/console";
 
@@ -34,19 +33,19 @@ impl Link {
     }
 
     /// Has the probe perform one operation.
-    pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, Lost> {
-        self.exchange(operation, deadline).map_err(|error| match error.kind() {
+    pub(super) fn ask(&mut self, order: &Order, deadline: Instant) -> Result<Reply, Lost> {
+        self.exchange(order, deadline).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => Lost::Deadline,
             io::ErrorKind::InvalidData => Lost::Garbage(error.to_string()),
             _ => Lost::Ended,
         })
     }
 
-    fn exchange(&mut self, operation: &Operation, deadline: Instant) -> io::Result<Reply> {
+    fn exchange(&mut self, order: &Order, deadline: Instant) -> io::Result<Reply> {
         // A timeout of zero would mean none.
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         self.0.get_ref().set_read_timeout(Some(left))?;
-        let mut line = serde_json::to_vec(operation)?;
+        let mut line = serde_json::to_vec(order)?;
         line.push(b'\n');
         self.0.get_mut().write_all(&line)?;
         let mut reply = String::new();

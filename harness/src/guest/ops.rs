@@ -9,6 +9,7 @@ mod namespaces;
 mod net;
 mod process;
 
+pub(super) use exercise::needs_stranger;
 pub(super) use namespaces::KINDS;
 
 use std::io;
@@ -25,6 +26,8 @@ use crate::operation::Operation;
 #[derive(Debug, Default)]
 pub(super) struct State {
     listeners: Vec<TcpListener>,
+    /// Of the operation that is performed: a process of another user.
+    pub(super) stranger: Option<i32>,
 }
 
 /// Why there is no value.
@@ -121,7 +124,7 @@ pub(super) fn perform(operation: &Operation, state: &mut State) -> Done {
         Op::RemoveLink(name) => net::remove_link(name),
         Op::SetLink(link) => net::set_link(link),
         Op::AddAddress(address) => net::add_address(address),
-        Op::Exercise(capability) => exercise::perform(capability),
+        Op::Exercise(capability) => exercise::perform(capability, state.stranger),
         Op::Syscall(call) => process::syscall(call),
         Op::Start(_) | Op::Stop(_) => {
             Err(Refusal::Broken("only the host starts and stops containers".into()))

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! runner                probe
-//! Operation  ────────▶  (standard input)
+//! Order      ────────▶  (standard input)
 //!            ◀────────  Reply (standard output)
 //! end        ────────▶  exits
 //! ```
@@ -17,8 +17,17 @@ use serde::{Deserialize, Serialize};
 
 use super::ops::{self, State};
 use crate::event::Outcome;
+use crate::operation::Operation;
 
-/// What came of an operation.
+/// What to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Order {
+    pub(super) operation: Operation,
+    /// A process of another user in the same container, by the PID that the probe has for it; for operations that need one.
+    pub(super) stranger: Option<i32>,
+}
+
+/// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Reply {
     pub(super) outcome: Outcome,
@@ -31,7 +40,8 @@ pub fn serve() -> Result<(), Box<dyn Error>> {
     task::set_name(c"probe")?;
     let mut state = State::default();
     for line in io::stdin().lock().lines() {
-        let operation = serde_json::from_str(&line?)?;
+        let Order { operation, stranger } = serde_json::from_str(&line?)?;
+        state.stranger = stranger;
         let started = Instant::now();
         let outcome = ops::outcome(ops::perform(&operation, &mut state));
         let us = u64::try_from(started.elapsed().as_micros())?;

@@ -4,5 +4,6 @@ pub mod files;
 pub mod icmp;
 pub mod ipc;
 pub mod machine;
+pub mod privilege;
 pub mod raw;
 pub mod task;

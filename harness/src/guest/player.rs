@@ -1,0 +1,237 @@
+//! A process with a probe in it, seen from the runner: asked, waited for, ended.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use runtime::spec::Spec;
+use runtime::sys::errno_name;
+use runtime::sys::process::Status;
+use runtime::{Container, Exec, Failure, Joined, Running};
+
+use super::child::ended;
+use super::link::{Link, Lost};
+use super::probe::{Order, Reply};
+use crate::event::Outcome;
+use crate::operation::Operation;
+
+/// This program, wherever its file is now.
+const PROGRAM: &str = "/proc/self/exe";
+/// What it is called with as a probe.
+const ARGUMENTS: [&str; 2] = ["guest", "probe"];
+/// Between a process's last word and its death.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// The user and group of a stranger: nobody of note.
+const STRANGER: u32 = 1000;
+
+/// A probe that runs.
+pub(super) struct Player {
+    /// As it is called in messages.
+    who: String,
+    process: Process,
+    link: Link,
+    /// A process of another user beside it, once an operation needed one, and the PID that the probe has for it.
+    stranger: Option<(Box<Player>, i32)>,
+}
+
+enum Process {
+    Host(HostProcess),
+    Container(Box<Running>),
+    Joined(Joined),
+}
+
+impl Player {
+    /// By execve(2): nothing of the runner's memory and descriptors is there for the scenario's operations.
+    pub(super) fn host() -> io::Result<Player> {
+        host("the host's probe", None)
+    }
+
+    /// A container with a probe as its program.
+    pub(super) fn container(name: &str, spec: &Spec) -> Result<Player, NotBuilt> {
+        let spec = Spec { args: ARGUMENTS.map(str::to_owned).to_vec(), ..spec.clone() };
+        let (link, stdio) = Link::new()?;
+        let container = Container::new(&spec).program(program()?).stdio(stdio);
+        let running = container.spawn().map_err(|failure| NotBuilt::Failure(Box::new(failure)))?;
+        Ok(player(&format!("`{name}`"), Process::Container(Box::new(running)), link))
+    }
+
+    /// Another probe in the container of this one, with the credentials of `spec` or the container's own.
+    pub(super) fn joined(&self, who: &str, spec: Option<&Spec>) -> Result<Player, String> {
+        let Process::Container(running) = &self.process else {
+            return Err(format!("{} is no container", self.who));
+        };
+        let (link, stdio) = Link::new().map_err(|error| error.to_string())?;
+        let exec = Exec::new(ARGUMENTS).program(program().map_err(|error| error.to_string())?).stdio(stdio);
+        let joined = exec.within(running.pid(), spec.unwrap_or(running.spec()));
+        let joined = joined.map_err(|failure| failure.to_string())?;
+        Ok(player(&format!("{who} in {}", self.who), Process::Joined(joined), link))
+    }
+
+    /// Its PID, as the runner has it, while it lives.
+    pub(super) fn pid(&mut self) -> Result<i32, String> {
+        if let Some(status) = self.status()? {
+            return Err(format!("{} {}", self.who, ended(status)));
+        }
+        Ok(match &self.process {
+            Process::Host(process) => process.0.id().cast_signed(),
+            Process::Container(running) => running.pid(),
+            Process::Joined(joined) => joined.pid(),
+        })
+    }
+
+    /// Has it perform one operation.
+    pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, String> {
+        let stranger = self.stranger_for(operation, deadline)?;
+        let order = Order { operation: operation.clone(), stranger };
+        self.link.ask(&order, deadline).map_err(|lost| self.reason(&lost))
+    }
+
+    fn stranger_for(&mut self, operation: &Operation, deadline: Instant) -> Result<Option<i32>, String> {
+        if !matches!(operation, Operation::Exercise(capability) if super::ops::needs_stranger(capability)) {
+            return Ok(None);
+        }
+        if self.stranger.is_none() {
+            let mut stranger = self.start_stranger()?;
+            let reply = stranger.ask(&Operation::Process, deadline)?;
+            let pid = match &reply.outcome {
+                Outcome::Value(process) => process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()),
+                _ => None,
+            };
+            let pid = pid.ok_or_else(|| format!("a process of user {STRANGER} gave {:?}", reply.outcome))?;
+            self.stranger = Some((Box::new(stranger), pid));
+        }
+        Ok(self.stranger.as_ref().map(|(_, pid)| *pid))
+    }
+
+    fn start_stranger(&self) -> Result<Player, String> {
+        let who = format!("a process of user {STRANGER}");
+        match &self.process {
+            Process::Host(_) => host(&who, Some(STRANGER)).map_err(|error| format!("{who}: {error}")),
+            Process::Container(running) => {
+                let spec = Spec { uid: STRANGER, gid: STRANGER, ..running.spec().clone() };
+                self.joined(&who, Some(&spec)).map_err(|failure| format!("{who}: {failure}"))
+            }
+            Process::Joined(_) => Err(format!("{} has no {who} beside it", self.who)),
+        }
+    }
+
+    fn status(&mut self) -> Result<Option<Status>, String> {
+        let status = match &mut self.process {
+            Process::Host(process) => process.status(),
+            Process::Container(running) => running.try_wait().map_err(errno_name),
+            Process::Joined(joined) => joined.try_wait().map_err(errno_name),
+        };
+        status.map_err(|error| format!("{} is lost: {error}", self.who))
+    }
+
+    /// Why it gave no reply.
+    fn reason(&mut self, lost: &Lost) -> String {
+        match lost {
+            Lost::Deadline => format!("{} gave no reply before the scenario's deadline", self.who),
+            Lost::Garbage(error) => format!("{} gave a reply that is none: {error}", self.who),
+            Lost::Ended => {
+                let deadline = Instant::now() + PATIENCE;
+                while Instant::now() < deadline {
+                    match self.status() {
+                        Ok(None) => sleep(Duration::from_millis(1)),
+                        Ok(Some(status)) => return format!("{} {}", self.who, ended(status)),
+                        Err(lost) => return lost,
+                    }
+                }
+                format!("{} closed its end and lives on", self.who)
+            }
+        }
+    }
+
+    /// Ends it, and takes down what it has outside.
+    pub(super) fn stop(self) -> Result<(), String> {
+        let Player { who, process, link, stranger } = self;
+        // Dropped, it is killed: it would keep the container's cgroup and namespaces.
+        drop((link, stranger));
+        let stopped = match process {
+            Process::Host(mut process) => process.end(),
+            Process::Container(running) => running.stop().map(drop).map_err(|failure| failure.to_string()),
+            // The end of its input ends it.
+            Process::Joined(mut joined) => joined.wait().map(drop).map_err(errno_name),
+        };
+        stopped.map_err(|error| format!("{who}: {error}"))
+    }
+}
+
+/// A child in the runner's own namespaces. Dropped, it is killed.
+struct HostProcess(Child);
+
+impl HostProcess {
+    fn status(&mut self) -> Result<Option<Status>, String> {
+        let status = self.0.try_wait().map_err(|error| error.to_string())?;
+        Ok(status.map(|status| match status.signal() {
+            Some(signal) => Status::Signaled(signal),
+            None => Status::Exited(status.code().unwrap_or_default()),
+        }))
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        self.0.kill().and_then(|()| self.0.wait()).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for HostProcess {
+    fn drop(&mut self) {
+        // `Player::stop` tells of errors; a drop can only do its best.
+        let _ = self.end();
+    }
+}
+
+fn player(who: &str, process: Process, link: Link) -> Player {
+    Player { who: who.to_owned(), process, link, stranger: None }
+}
+
+fn host(who: &str, user: Option<u32>) -> io::Result<Player> {
+    let (link, [input, output, error]) = Link::new()?;
+    let mut command = Command::new(PROGRAM);
+    command.arg(ARGUMENTS[1]).stdin(input).stdout(output).stderr(error);
+    if let Some(user) = user {
+        command.uid(user).gid(user);
+    }
+    Ok(player(who, Process::Host(HostProcess(command.spawn()?)), link))
+}
+
+fn program() -> io::Result<OwnedFd> {
+    File::open(PROGRAM).map(OwnedFd::from)
+}
+
+/// Why a container is not there.
+pub(super) enum NotBuilt {
+    /// A step of the runtime failed.
+    Failure(Box<Failure>),
+    /// It was not tried.
+    Reason(String),
+}
+
+impl NotBuilt {
+    /// The runtime's own words.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            NotBuilt::Failure(failure) => failure.to_string(),
+            NotBuilt::Reason(reason) => reason.clone(),
+        }
+    }
+
+    /// As the outcome of a `start` step.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            NotBuilt::Failure(failure) => Outcome::Errno(errno_name(failure.errno)),
+            NotBuilt::Reason(reason) => Outcome::Broken(reason.clone()),
+        }
+    }
+}
+
+impl From<io::Error> for NotBuilt {
+    fn from(error: io::Error) -> Self {
+        NotBuilt::Reason(error.to_string())
+    }
+}
