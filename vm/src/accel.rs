@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::sha256_of;
 use crate::{Cache, Config, Ending, Error, Machine, Progress, Result};
 
-/// A guest on working KVM says its first word within a second.
+/// A guest on working KVM is ready within a second.
 const CANARY: Duration = Duration::from_secs(5);
 
 /// What executes a guest's code.
@@ -112,11 +112,11 @@ fn remembered(config: &Config, cache: &Cache, progress: &dyn Progress) -> Result
     Ok(verdict)
 }
 
-/// Boots on KVM, and waits for the guest's first word.
+/// Boots on KVM, and waits until the guest is ready.
 fn canary(config: &Config) -> Result<Verdict> {
     let config = Config { accelerator: Accelerator::Kvm, ..config.clone() };
     let mut machine = Machine::boot(&config)?;
-    let ending = machine.receive(Instant::now() + CANARY);
+    let ending = machine.wait_until_ready(Instant::now() + CANARY);
     let milliseconds = |time: Option<Duration>| time.unwrap_or_default().as_millis();
     Ok(match ending {
         Ok(_) => {
@@ -128,7 +128,7 @@ fn canary(config: &Config) -> Result<Verdict> {
             Verdict { works: true, reason: "a guest ran on KVM until its kernel panicked".into() }
         }
         Err(Ending::Deadline) => {
-            let reason = format!("a guest on KVM said nothing within {} s", CANARY.as_secs());
+            let reason = format!("a guest on KVM was not ready within {} s", CANARY.as_secs());
             Verdict { works: false, reason }
         }
         Err(ending) => {

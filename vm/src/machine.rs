@@ -45,6 +45,9 @@ pub struct Config {
     pub cpus: u32,
     /// More words for the kernel's command line.
     pub append: String,
+    /// Whether a line says that the guest is ready. Firmware and kernel own the channel's port before the guest does,
+    /// and may write to it.
+    pub is_ready: fn(&str) -> bool,
 }
 
 /// Why a machine says no more.
@@ -78,6 +81,7 @@ pub struct Machine {
     open: u8,
     console: Console,
     started: Instant,
+    is_ready: fn(&str) -> bool,
     ready: Option<Duration>,
     panic: Option<(String, Instant)>,
     ended: Option<Ending>,
@@ -164,6 +168,7 @@ impl Machine {
             open,
             console,
             started,
+            is_ready: config.is_ready,
             ready: None,
             panic: None,
             ended: None,
@@ -209,10 +214,7 @@ impl Machine {
         loop {
             let until = self.panic.as_ref().map_or(deadline, |(_, last_words)| deadline.min(*last_words));
             match self.wire.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Wire::Line(line)) => {
-                    self.ready.get_or_insert_with(|| self.started.elapsed());
-                    return Ok(line);
-                }
+                Ok(Wire::Line(line)) => return Ok(line),
                 Ok(Wire::Panic(line)) => {
                     self.panic.get_or_insert_with(|| (line, Instant::now() + LAST_WORDS));
                 }
@@ -234,6 +236,17 @@ impl Machine {
         }
     }
 
+    /// The line by which the guest says that it is ready; what came before it is passed over. A clone says none.
+    pub fn wait_until_ready(&mut self, deadline: Instant) -> std::result::Result<String, Ending> {
+        loop {
+            let line = self.receive(deadline)?;
+            if (self.is_ready)(&line) {
+                self.ready = Some(self.started.elapsed());
+                return Ok(line);
+            }
+        }
+    }
+
     /// What the console showed: the last 256 KiB of it. Nothing, if it is a terminal's.
     pub fn console(&self) -> String {
         self.console.text()
@@ -246,8 +259,8 @@ impl Machine {
         lines[lines.len().saturating_sub(count)..].to_vec()
     }
 
-    /// From QEMU's start to the guest's first line, `None` before that line was received; of a clone, from QEMU's start
-    /// until the guest went on.
+    /// From QEMU's start until the guest was ready, `None` before [`Machine::wait_until_ready`]; of a clone, from QEMU's
+    /// start until the guest went on.
     pub fn boot_time(&self) -> Option<Duration> {
         self.ready
     }

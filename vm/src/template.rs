@@ -35,7 +35,7 @@ pub struct Template {
 struct Record {
     /// What the template was made of, readable.
     key: Vec<String>,
-    first_line: String,
+    ready_line: String,
     boot_ms: u64,
     /// Clones must leave the memory as it is.
     ram: Stamp,
@@ -44,7 +44,7 @@ struct Record {
 
 impl Template {
     /// The template of this configuration: from the cache if it is there and undamaged, else booted and saved. It is
-    /// ready when it says its first line, for which it has `patience`. It may say no more after that, unasked.
+    /// ready when it says so, for which it has `patience`. It may say no more after that, unasked.
     pub fn ensure(
         config: &Config,
         cache: &Cache,
@@ -92,8 +92,8 @@ impl Template {
     }
 
     /// What the guest said when it was ready. Clones do not say it again.
-    pub fn first_line(&self) -> &str {
-        &self.record.first_line
+    pub fn ready_line(&self) -> &str {
+        &self.record.ready_line
     }
 
     /// How long the template's own boot took, whenever that was.
@@ -146,13 +146,13 @@ fn make(config: &Config, key: Vec<String>, scratch: &Scratch, patience: Duration
     ram.set_len(u64::from(config.memory_mib) << 20).map_err(Error::io("write", &ram_path))?;
     let full = |error| no_room(error, &ram_path);
     let mut machine = Machine::boot_template(config, ram)?;
-    let first = machine.receive(Instant::now() + patience);
-    let first_line = first.map_err(|ending| full(machine.not_ready(ending)))?;
+    let ready = machine.wait_until_ready(Instant::now() + patience);
+    let ready_line = ready.map_err(|ending| full(machine.not_ready(ending)))?;
     let boot_ms = machine.boot_time().unwrap_or_default().as_millis();
     machine.save(&state, Instant::now() + PATIENCE).map_err(full)?;
     Ok(Record {
         key,
-        first_line,
+        ready_line,
         boot_ms: u64::try_from(boot_ms).unwrap_or(u64::MAX),
         ram: Stamp::of(&ram_path)?,
         state_sha256: sha256_of(&fs::read(&state).map_err(Error::io("read", &state))?),
@@ -187,6 +187,7 @@ mod tests {
             memory_mib: 256,
             cpus: 1,
             append: String::new(),
+            is_ready: |_| true,
         }
     }
 

@@ -45,10 +45,7 @@ impl Source {
             return Ok(Source::Cold(Box::new(config.clone())));
         }
         let template = Template::ensure(config, cache, PATIENCE, progress)?;
-        let ready = parse(template.first_line()).ok_or_else(|| Error::NotReady {
-            ending: Ending::Lost(format!("its first line is no Ready: {}", template.first_line())),
-            console: Vec::new(),
-        })?;
+        let ready = ready_in(template.ready_line()).ok_or_else(|| unreadable(template.ready_line()))?;
         Ok(Source::Template(Box::new(template), ready))
     }
 
@@ -66,23 +63,19 @@ impl Source {
 /// Boots and waits for `Ready`.
 pub(super) fn boot(config: &Config) -> vm::Result<Guest> {
     let mut machine = Machine::boot(config)?;
-    match wait_for_ready(&mut machine) {
-        Ok(ready) => Ok(Guest { machine, ready }),
-        Err(ending) => Err(Error::NotReady { ending, console: machine.console_tail(super::TAIL) }),
-    }
+    let line = machine
+        .wait_until_ready(Instant::now() + PATIENCE)
+        .map_err(|ending| Error::NotReady { ending, console: machine.console_tail(super::TAIL) })?;
+    let ready = ready_in(&line).ok_or_else(|| unreadable(&line))?;
+    Ok(Guest { machine, ready })
 }
 
-fn wait_for_ready(machine: &mut Machine) -> Result<Ready, Ending> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        // Firmware and kernel own the port before the guest does, and may write to it.
-        if let Some(ready) = parse(&machine.receive(deadline)?) {
-            return Ok(ready);
-        }
-    }
+fn unreadable(line: &str) -> Error {
+    Error::NotReady { ending: Ending::Lost(format!("this is no Ready: {line}")), console: Vec::new() }
 }
 
-fn parse(line: &str) -> Option<Ready> {
+/// What the guest says of itself, if the line is that.
+pub(super) fn ready_in(line: &str) -> Option<Ready> {
     match serde_json::from_str(line) {
         Ok(Envelope { event: Event::Ready(ready), .. }) => Some(ready),
         _ => None,

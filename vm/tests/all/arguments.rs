@@ -13,6 +13,7 @@ fn config(accelerator: Accelerator) -> Config {
         memory_mib: 256,
         cpus: 1,
         append: "nokaslr  debug".into(),
+        is_ready: |_| true,
     }
 }
 

@@ -9,8 +9,8 @@ use vm::{Ending, Machine};
 fn boots_and_talks() {
     let mut machine = Machine::boot(&config()).unwrap();
     assert_eq!(machine.boot_time(), None);
-    let first = machine.receive(Instant::now() + PATIENCE).unwrap();
-    assert_eq!(first, "READY veth.ko overlay.ko");
+    let line = machine.wait_until_ready(Instant::now() + PATIENCE).unwrap();
+    assert_eq!(line, "READY veth.ko overlay.ko");
     assert!(machine.boot_time().unwrap() > Duration::from_millis(10));
     assert_eq!(ask(&mut machine, "hello", PATIENCE).unwrap(), "GOT hello");
     ask(&mut machine, "console", PATIENCE).unwrap();

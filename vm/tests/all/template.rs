@@ -16,7 +16,7 @@ fn ensure(config: &Config, cache: &Cache) -> Template {
 #[test]
 fn clones_go_on_where_the_template_was_saved() {
     let template = ensure(&config(), &cache());
-    assert!(template.first_line().starts_with("READY veth.ko"), "{}", template.first_line());
+    assert!(template.ready_line().starts_with("READY veth.ko"), "{}", template.ready_line());
     for round in 0..5 {
         let started = Instant::now();
         let mut clone = template.start().unwrap();

@@ -7,6 +7,7 @@ use std::time::Duration;
 fn main() {
     let port = OpenOptions::new().read(true).write(true).open("/dev/ttyS1").expect("ttyS1");
     let mut say = port.try_clone().expect("ttyS1");
+    writeln!(say, "noise").expect("ttyS1");
     let modules = std::fs::read_to_string("/modules/order").unwrap_or_default();
     writeln!(say, "READY {}", modules.lines().collect::<Vec<_>>().join(" ")).expect("ttyS1");
     for line in BufReader::new(port).lines() {

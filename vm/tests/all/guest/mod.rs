@@ -87,14 +87,15 @@ pub(crate) fn config_with(kernel: Kernel, modules: &[&str]) -> Config {
         memory_mib: 256,
         cpus: 1,
         append: String::new(),
+        is_ready: |line| line.starts_with("READY"),
     }
 }
 
 /// A machine whose guest said READY.
 pub(crate) fn ready(config: &Config) -> Machine {
     let mut machine = Machine::boot(config).expect("QEMU starts");
-    let line = machine.receive(Instant::now() + PATIENCE);
-    assert!(line.as_ref().is_ok_and(|line| line.starts_with("READY")), "{line:?}\n{}", machine.console());
+    let line = machine.wait_until_ready(Instant::now() + PATIENCE);
+    assert!(line.is_ok(), "{line:?}\n{}", machine.console());
     machine
 }
 
