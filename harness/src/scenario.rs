@@ -58,7 +58,7 @@ pub struct Step {
     pub expect: Option<Matcher>,
     /// Line of the file, from 1, where the step begins.
     pub line: usize,
-    /// Line of the file, from 1, of the expectation (of the step if it has none).
+    /// Line of the file, from 1, of the expectation (of the operation if there is none).
     pub expect_line: usize,
 }
 

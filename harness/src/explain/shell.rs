@@ -96,6 +96,7 @@ fn act(operation: &Operation) -> Option<String> {
         Operation::Kill(kill) => format!("kill -{} {}", kill.signal, victim(kill)),
         Operation::Orphan => "sh -c 'sleep 1 & ps -o ppid= $!'; sleep 2; ps -A -o pid,ppid,stat".into(),
         Operation::AddDummy(name) => format!("ip link add {name} type dummy"),
+        Operation::RemoveLink(name) => format!("ip link delete {name}"),
         Operation::SetLink(set) => {
             format!("ip link set {} {}", set.interface, if set.up { "up" } else { "down" })
         }

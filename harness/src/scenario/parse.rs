@@ -307,7 +307,7 @@ fn steps(reader: &mut Reader, drafts: &[Draft<'_, '_>]) -> Vec<Step> {
     let names: Vec<String> = drafts.iter().map(Draft::name).collect();
     let mut steps = Vec::new();
     for (index, draft) in drafts.iter().enumerate() {
-        let (Some((actor, _)), Some((operation, _))) = (&draft.actor, &draft.operation) else { continue };
+        let (Some((actor, _)), Some((operation, node))) = (&draft.actor, &draft.operation) else { continue };
         let around = Around { names: &names, index, operation };
         let expect = draft.expect.and_then(|node| expect::read(reader, node, &around));
         let line = |span: &Range<usize>| reader.line(span.start);
@@ -318,7 +318,7 @@ fn steps(reader: &mut Reader, drafts: &[Draft<'_, '_>]) -> Vec<Step> {
             operation: operation.clone(),
             expect,
             line: line(&draft.span),
-            expect_line: line(&draft.expect.map_or(draft.span.clone(), Spanned::span)),
+            expect_line: line(&draft.expect.unwrap_or(node).span()),
         });
     }
     steps

@@ -3,10 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
+use runtime::sys::probe::raw::number;
+
 use super::super::reader::{Node, Reader};
 use super::super::words::SIGNALS;
 use super::{Container, Draft, locate};
-use crate::operation::{Kill, Operation, Subject};
+use crate::operation::{Kill, Operation, Subject, Syscall};
 use crate::plan::Actor;
 
 /// The container that an operation names.
@@ -88,7 +90,21 @@ fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
         Operation::SetLink(set) => interface(reader, locate(node, "set-link.interface"), &set.interface),
         Operation::AddDummy(name) => interface(reader, locate(node, "add-dummy"), name),
         Operation::RemoveLink(name) => interface(reader, locate(node, "remove-link"), name),
+        Operation::Syscall(call) => syscall(reader, node, call),
         _ => {}
+    }
+}
+
+fn syscall(reader: &mut Reader, node: &Node<'_>, call: &Syscall) {
+    if number(&call.name).is_none() {
+        let help =
+            "syscalls(2) lists the names; the number of one that is too new will do, as a text".to_owned();
+        let message = format!("unknown system call `{}`", call.name);
+        reader.problem(locate(node, "syscall.name"), message, "not a system call", help);
+    }
+    if call.args.len() > 6 {
+        let message = format!("{} arguments for a system call", call.args.len());
+        reader.problem(locate(node, "syscall.args"), message, "at most six", None);
     }
 }
 
