@@ -60,7 +60,8 @@ pub enum Operation {
     SetDomainname(String),
     /// Write a text into a file, made if it is missing, emptied before.
     Write(WriteFile),
-    /// Write zeroes; gives the whole MiB written, or ENOSPC when that is less than asked.
+    /// Take room, as writing zeroes does; gives the MiB, or ENOSPC when there are fewer than asked. The file is made or
+    /// emptied before.
     Fill(Fill),
     /// mkdir(2), with parents.
     Mkdir(PathBuf),

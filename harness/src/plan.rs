@@ -60,7 +60,20 @@ pub struct Plan {
 #[allow(missing_docs, reason = "said by the type")]
 pub struct NamedSpec {
     pub name: String,
+    #[serde(serialize_with = "sparse")]
     pub spec: runtime::spec::Spec,
+}
+
+/// What is as by default is not written: every byte is an interrupt on the guest's serial port.
+fn sparse<S: serde::Serializer>(spec: &runtime::spec::Spec, serializer: S) -> Result<S::Ok, S::Error> {
+    use serde::ser::Error;
+    use serde_json::{Map, Value, to_value};
+    let whole = to_value(spec).map_err(S::Error::custom)?;
+    let default = to_value(runtime::spec::Spec::default()).map_err(S::Error::custom)?;
+    let Value::Object(fields) = whole else { return Err(S::Error::custom("a specification is a table")) };
+    let said: Map<_, _> =
+        fields.into_iter().filter(|(name, value)| default.get(name) != Some(value)).collect();
+    said.serialize(serializer)
 }
 
 /// A feature, looked for in the running kernel.
@@ -91,6 +104,7 @@ pub struct Step {
     /// Whose probe runs it.
     pub actor: Actor,
     /// Run in a fresh process that joined the container.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub exec: bool,
     /// What it does.
     pub operation: Operation,
@@ -113,5 +127,26 @@ impl fmt::Display for Actor {
             Actor::Host => "host",
             Actor::Container(name) => name,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::spec::{Capabilities, Namespace, Spec};
+
+    use super::*;
+
+    #[test]
+    fn what_is_as_by_default_is_not_sent() {
+        let spec = Spec {
+            namespaces: [Namespace::Uts].into(),
+            no_new_privileges: false,
+            capabilities: Capabilities { keep: Vec::new(), ..Capabilities::default() },
+            ..Spec::default()
+        };
+        let container = NamedSpec { name: "box".into(), spec };
+        let sent = serde_json::to_string(&container).unwrap();
+        assert!(!sent.contains("umask"), "{sent}");
+        assert_eq!(serde_json::from_str::<NamedSpec>(&sent).unwrap(), container);
     }
 }

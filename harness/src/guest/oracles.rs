@@ -12,12 +12,15 @@ use std::time::{Duration, Instant};
 use runtime::sys::namespace;
 use runtime::sys::probe::machine::{self, Names};
 
-use self::inventory::Inventory;
+use self::inventory::{Inventory, Item};
 use self::log::KernelLog;
 use crate::event::Oracles;
 
 /// What dies by itself some time after its last user: a network namespace, a process that was killed.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// A mount that was left behind hides what was left behind below it, and that may be a mount again.
+const LAYERS: usize = 4;
 
 /// What is watched from READY on.
 pub(super) struct Watch {
@@ -41,26 +44,36 @@ impl Watch {
     /// Looks at what a scenario did, once its runner is gone, and cleans up after it. `faults` are what the runner itself
     /// could not take down.
     pub(super) fn look(&mut self, faults: Vec<String>) -> io::Result<Oracles> {
-        let left = self.settle()?;
         let mut left_behind = faults;
-        left_behind.extend(left.iter().map(ToString::to_string));
-        if !left.is_empty() {
+        let mut patience = SETTLE;
+        for _ in 0..LAYERS {
+            let left = self.settle(patience)?;
+            if left.is_empty() {
+                break;
+            }
+            left_behind.extend(left.iter().map(ToString::to_string));
             // The next scenario is not to be blamed for this one's.
             sweep::remove(&left);
+            patience = Duration::ZERO;
+        }
+        if !left_behind.is_empty() {
             self.baseline = Inventory::take(&Inventory::default())?;
         }
         self.restore_names()?;
         Ok(Oracles { kernel_log: self.log.faults()?, taint: taint()? & !self.taint, left_behind })
     }
 
-    fn settle(&self) -> io::Result<Vec<inventory::Item>> {
-        let deadline = Instant::now() + SETTLE;
+    /// What is still left after some time.
+    fn settle(&self, patience: Duration) -> io::Result<Vec<Item>> {
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_millis(2);
         loop {
             let left = Inventory::take(&self.baseline)?.since(&self.baseline);
             if left.is_empty() || Instant::now() > deadline {
                 return Ok(left);
             }
-            sleep(Duration::from_millis(2));
+            sleep(pause);
+            pause *= 2;
         }
     }
 

@@ -1,13 +1,15 @@
 //! Files: mknod(2), statfs(2), umask(2).
 
+use std::fs::File;
 use std::path::Path;
 
+use nix::fcntl::{self, FallocateFlags};
 use nix::sys::stat::{self, Mode, SFlag};
 use nix::sys::statfs;
 use nix::sys::statvfs::FsFlags;
 
-use super::super::Result;
 use super::super::file::Node;
+use super::super::{Errno, Result};
 
 /// mknod(2), with permission bits to which the umask applies.
 pub fn make_node(path: &Path, node: Node, mode: u32) -> Result<()> {
@@ -30,6 +32,12 @@ pub fn umask() -> u32 {
     let mask = stat::umask(Mode::empty());
     stat::umask(mask);
     mask.bits()
+}
+
+/// Gives a file room, as writing zeroes would: `ENOSPC` if there is none. fallocate(2)
+pub fn allocate(file: &File, offset: u64, length: u64) -> Result<()> {
+    let number = |value| i64::try_from(value).map_err(|_| Errno::EFBIG);
+    fcntl::fallocate(file, FallocateFlags::empty(), number(offset)?, number(length)?)
 }
 
 /// What statfs(2) tells of a mounted file system.
