@@ -104,8 +104,10 @@ pub(crate) fn command(flags: &[&str], script: &str) -> Command {
 /// A shell script in network and mount namespaces of its own, as the host of containers: nothing of the machine changes.
 /// `$NSRUN` is the binary under test.
 pub(crate) fn on_a_host(script: &str) -> Said {
-    let mut host = Command::new("unshare");
-    host.args(["-n", "-m", "/bin/sh", "-c", script]).env("NSRUN", nsrun()).stdin(Stdio::null());
+    let deadline = DEADLINE.as_secs().to_string();
+    let mut host = Command::new("timeout");
+    host.args([&deadline, "unshare", "-n", "-m", "/bin/sh", "-c", script]);
+    host.env("NSRUN", nsrun()).stdin(Stdio::null());
     Said::of(host.output().unwrap())
 }
 

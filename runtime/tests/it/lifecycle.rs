@@ -56,10 +56,10 @@ fn init_adopts_orphans_without_a_pid_namespace_too() {
 }
 
 #[rstest]
-#[case::a_handler_gets_it(&["--pid"], "trap 'exit 3' TERM; echo ready; while :; do read x || sleep 0.01; done", 3)]
-#[case::init_passes_it_on(&["--pid", "--init"], "trap 'exit 4' TERM; echo ready; while :; do read x || sleep 0.01; done", 4)]
-#[case::the_first_process_would_ignore_it(&["--pid"], "echo ready; read never", 143)]
-#[case::without_a_pid_namespace(&[], "echo ready; read never", 143)]
+#[case::a_handler_gets_it(&["--pid"], "trap 'exit 3' TERM; echo ready; while :; do sleep 0.02; done", 3)]
+#[case::init_passes_it_on(&["--pid", "--init"], "trap 'exit 4' TERM; echo ready; while :; do sleep 0.02; done", 4)]
+#[case::the_first_process_would_ignore_it(&["--pid"], "echo ready; exec sleep 60", 143)]
+#[case::without_a_pid_namespace(&[], "echo ready; exec sleep 60", 143)]
 fn a_signal_for_nsrun_is_one_for_the_program(
     #[case] flags: &[&str],
     #[case] script: &str,
@@ -71,7 +71,6 @@ fn a_signal_for_nsrun_is_one_for_the_program(
     let mut container = Background::script(flags, script);
     let nsrun = i32::try_from(container.nsrun.id()).unwrap();
     runtime::sys::signal::kill(nsrun, runtime::sys::Signal::SIGTERM).unwrap();
-    drop(container.nsrun.stdin.take());
     assert_eq!(container.nsrun.wait().unwrap().code(), Some(code));
     assert!(!alive(container.pid));
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::common::{Need, Said, mounts, need, run, skeleton, specification};
+use crate::common::{Need, Said, mounts, need, on_a_host, run, skeleton, specification};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -302,4 +302,29 @@ fn a_false_sysctl_file_of_an_image_is_not_written() {
     let said = run(&["--mount", "--root", path, "--sysctl", "net.false=after"], "true").failed(125);
     assert!(said.contains("sysctl (net.false = after): EPERM"), "{said}");
     assert_eq!(fs::read_to_string(Path::new(path).join("proc/sys/net/false")).unwrap(), "before");
+}
+
+/// Whether a mount made on one side of a container with that propagation is seen on the other.
+#[rstest]
+#[case::private("private", "0 0")]
+#[case::slave("slave", "0 1")]
+#[case::shared("shared", "1 1")]
+#[case::unchanged("unchanged", "1 1")]
+fn a_mount_crosses_as_the_propagation_says(#[case] propagation: &str, #[case] crossed: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let spec = specification(&format!(
+        "namespaces = ['mount']\npropagation = '{propagation}'\ncapabilities = {{ keep = ['ALL'] }}\n"
+    ));
+    let seen = on_a_host(&format!(
+        "mount --make-rshared /; mount -t tmpfs run /run; mkfifo /run/go /run/end
+        count() {{ grep -c \" $1 \" /proc/self/mountinfo; }}
+        $NSRUN run --spec {} -- /bin/sh -c 'mount -t tmpfs inner /mnt; echo >/run/go; read x </run/end
+            grep -c \" /media \" /proc/self/mountinfo' >/run/inside &
+        read x </run/go; outside=$(count /mnt); mount -t tmpfs outer /media; echo >/run/end; wait
+        echo $outside $(cat /run/inside)",
+        spec.path().display()
+    ));
+    assert_eq!(seen.out.trim(), crossed, "{seen:?}");
 }

@@ -20,9 +20,9 @@ fn packets_go_both_ways_over_the_veth_pair() {
         "{KNOCK}
         knock 192.168.47.12
         $NSRUN run -n {PAIR} -- bash -c 'echo >/dev/tcp/192.168.47.11/9' 2>&1 | grep -o refused | head -1
-        mkfifo \"$0.go\" \"$0.end\"
-        $NSRUN run -n {PAIR} -- /bin/sh -c 'echo >$0.go; read x <$0.end' \"$0\" &
-        read x <\"$0.go\"; knock 192.168.47.12; ip -o link | grep -o 'mybr.'; echo >\"$0.end\"; wait
+        mount -t tmpfs run /run; mkfifo /run/go /run/end
+        $NSRUN run -n {PAIR} -- /bin/sh -c 'echo >/run/go; read x </run/end' &
+        read x </run/go; knock 192.168.47.12; ip -o link | grep -o 'mybr.'; echo >/run/end; wait
         ip -o link | grep -c mybr"
     ));
     assert_eq!(
