@@ -13,8 +13,10 @@ pub(crate) fn build(root: &Path) -> xshell::Result<PathBuf> {
     sh.change_dir(root);
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     // The variable counts for this target only, and keeps these artifacts apart from an ordinary build's.
-    let _static =
-        sh.push_env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
+    let _static = sh.push_env(
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
+        "-C target-feature=+crt-static -C relocation-model=static",
+    );
     cmd!(sh, "{cargo} build --quiet --package harness --bin guest --no-default-features --target {TARGET} --profile guest")
         .quiet()
         .run()?;

@@ -85,8 +85,9 @@ pub enum Operation {
     Unshare(Vec<Namespace>),
     /// setns(2) into one namespace of a process.
     Setns(Setns),
-    /// One ICMP echo and its reply within 1 s: `{ from: "192.168.47.11" }`, else an errno (ETIMEDOUT, ENETUNREACH). By a raw
-    /// socket, or one of `net.ipv4.ping_group_range` if the actor has no CAP_NET_RAW (then EACCES is the refusal).
+    /// ICMP echo requests, ten a second, until one is answered, for 2 s at the most: `{ from: "192.168.47.11" }`, else an
+    /// errno (ETIMEDOUT, ENETUNREACH). By a raw socket, or one of `net.ipv4.ping_group_range` if the actor has no CAP_NET_RAW (then EACCES is
+    /// the refusal).
     Ping(String),
     /// A TCP connection to `ADDRESS:PORT` within 1 s, closed again: `{ from: "192.168.47.12:40000" }`.
     Connect(String),
