@@ -7,8 +7,17 @@ use xshell::{Shell, cmd};
 /// The only target that the virtual machine knows so far; explicit, so that `crt-static` does not reach build scripts.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// The built binary's path. Cargo prints its own errors.
+/// The built guest's path. Cargo prints its own errors.
 pub(crate) fn build(root: &Path) -> xshell::Result<PathBuf> {
+    build_static(root, "harness", "guest")
+}
+
+/// The built runtime's path.
+pub(crate) fn build_runtime(root: &Path) -> xshell::Result<PathBuf> {
+    build_static(root, "runtime", "nsrun")
+}
+
+fn build_static(root: &Path, package: &str, program: &str) -> xshell::Result<PathBuf> {
     let sh = Shell::new()?;
     sh.change_dir(root);
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
@@ -17,9 +26,9 @@ pub(crate) fn build(root: &Path) -> xshell::Result<PathBuf> {
         "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
         "-C target-feature=+crt-static -C relocation-model=static",
     );
-    cmd!(sh, "{cargo} build --quiet --package harness --bin guest --no-default-features --target {TARGET} --profile guest")
+    cmd!(sh, "{cargo} build --quiet --package {package} --bin {program} --no-default-features --target {TARGET} --profile guest")
         .quiet()
         .run()?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join(TARGET).join("guest").join("guest"))
+    Ok(target.join(TARGET).join("guest").join(program))
 }

@@ -1,9 +1,12 @@
 //! The commands that people and CI run; dispatch only.
 #![forbid(unsafe_code)]
 
+mod cache;
 mod ci;
 mod explain;
 mod guest;
+mod kernels;
+mod shell;
 mod test;
 mod vm_test;
 
@@ -30,6 +33,12 @@ enum Command {
     Ci(test::Args),
     /// Print a scenario as a numbered shell walk-through.
     Explain(explain::Args),
+    /// List the kernels that have a name, or fetch one.
+    Kernels(kernels::Args),
+    /// A shell in a guest, to try things in.
+    Shell(shell::Args),
+    /// Show what is kept between runs, or delete it.
+    Cache(cache::Args),
 }
 
 /// How a command ended: the exit codes of the command-line contract.
@@ -51,6 +60,9 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Kernels(args) => kernels::run(&args),
+        Command::Shell(args) => shell::run(&args),
+        Command::Cache(args) => cache::run(&args),
     };
     ExitCode::from(exit as u8)
 }

@@ -127,7 +127,7 @@ pub(crate) fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit
 }
 
 /// What no scenario can be blamed for.
-fn lost(error: impl Display) -> Exit {
+pub(crate) fn lost(error: impl Display) -> Exit {
     eprintln!("error: {error}");
     Exit::Lost
 }

@@ -5,7 +5,7 @@
 //!                          ◀──────────    Ready
 //! Run { key, plan }        ──────────▶
 //!                          ◀──────────    Begin, Built…, Step…, Oracles, End
-//! PowerOff                 ──────────▶    reboot(2)
+//! PowerOff, or Shell       ──────────▶    reboot(2), at once or when the shell ends
 //! ```
 //! One message is one line of JSON on the channel (ttyS1).
 
@@ -21,6 +21,11 @@ use crate::operation::Operation;
 pub enum Request {
     /// Run one scenario.
     Run(Box<Run>),
+    /// A shell for people on the console; the machine ends with it.
+    Shell {
+        /// The kind of terminal: `xterm`.
+        term: String,
+    },
     /// End the machine.
     PowerOff,
 }

@@ -19,7 +19,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::scenario::Scenario;
 use bench::Bench;
-pub use source::Isolation;
+pub use source::{Isolation, is_ready};
 
 /// Lines of a lost machine's console that a report keeps.
 const TAIL: usize = 20;

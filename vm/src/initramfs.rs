@@ -63,6 +63,11 @@ impl Entry {
         Self { path: path.into(), kind: Kind::File(content.into()), mode }
     }
 
+    /// A program of this machine.
+    pub fn program(path: impl Into<String>, program: &Path) -> Result<Self> {
+        Ok(Self::file(path, 0o755, fs::read(program).map_err(Error::io("read", program))?))
+    }
+
     /// An empty folder.
     pub fn folder(path: impl Into<String>) -> Self {
         Self { path: path.into(), kind: Kind::Folder, mode: 0o755 }

@@ -1,7 +1,6 @@
 //! Programs of this machine for a guest that people use: each with the libraries it is linked to.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use xshell::{Shell, cmd};
@@ -16,13 +15,13 @@ pub fn programs(names: &[&str]) -> Result<Vec<Entry>> {
     let shell = Shell::new().map_err(|error| Error::io("use", ".")(std::io::Error::other(error)))?;
     for name in names {
         let Some(path) = in_path(name) else { continue };
-        entries.insert(format!("bin/{name}"), file(&format!("bin/{name}"), &path)?);
+        entries.insert(format!("bin/{name}"), Entry::program(format!("bin/{name}"), &path)?);
         // A program that is linked statically, or a script, has none: ldd fails.
         let listed = run(cmd!(shell, "ldd {path}"), "ldd").unwrap_or_default();
         for library in libraries(&listed) {
             let place = library.trim_start_matches('/').to_owned();
             if !entries.contains_key(&place) {
-                entries.insert(place.clone(), file(&place, Path::new(library))?);
+                entries.insert(place.clone(), Entry::program(place, Path::new(library))?);
             }
         }
     }
@@ -32,10 +31,6 @@ pub fn programs(names: &[&str]) -> Result<Vec<Entry>> {
 /// Paths in what ldd(1) prints: `libc.so.6 => /lib/… (0x…)`, and `/lib64/ld-linux-x86-64.so.2 (0x…)` for the loader.
 fn libraries(listed: &str) -> impl Iterator<Item = &str> {
     listed.lines().filter_map(|line| line.split_whitespace().find(|word| word.starts_with('/')))
-}
-
-fn file(place: &str, path: &Path) -> Result<Entry> {
-    Ok(Entry::file(place, 0o755, fs::read(path).map_err(Error::io("read", path))?))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use runtime::sys::probe::machine;
@@ -31,11 +33,37 @@ pub fn run() -> Result<Infallible, Box<dyn Error>> {
     loop {
         match channel.receive()? {
             Request::Run(run) => scenario(&mut channel, &mut watch, *run)?,
-            Request::PowerOff => {
-                machine::power_off();
-                return Err(format!("the machine does not restart: {}", machine::restart()).into());
+            Request::Shell { term } => {
+                shell(&term)?;
+                return Err(end_machine());
             }
+            Request::PowerOff => return Err(end_machine()),
         }
+    }
+}
+
+/// Returns only if the machine goes on.
+fn end_machine() -> Box<dyn Error> {
+    machine::power_off();
+    format!("the machine does not restart: {}", machine::restart()).into()
+}
+
+/// A shell on the console until it ends. setsid(1) makes the console its terminal; both were packed by the host.
+fn shell(term: &str) -> io::Result<()> {
+    let console = File::options().read(true).write(true).open("/dev/ttyS0")?;
+    let program = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
+    let ended = Command::new("/bin/setsid")
+        .args(["--ctty", "--wait", program])
+        .env_clear()
+        .envs([("PATH", "/bin"), ("HOME", "/"), ("TERM", term)])
+        .stdin(console.try_clone()?)
+        .stdout(console.try_clone()?)
+        .stderr(console)
+        .status();
+    match ended {
+        // The kernel reaps init's children unseen.
+        Err(error) if error.raw_os_error() == Some(Errno::ECHILD as i32) => Ok(()),
+        ended => ended.map(drop),
     }
 }
 

@@ -7,7 +7,7 @@ use vm::modules::Closure;
 use vm::{Cache, Config, Kernel, accel};
 
 use super::Options;
-use super::source::ready_in;
+use super::source::is_ready;
 use crate::event::Ready;
 use crate::plan::Need;
 use crate::progress::Progress;
@@ -49,7 +49,7 @@ impl Bench {
             memory_mib: MEMORY_MIB,
             cpus: 1,
             append: String::new(),
-            is_ready: |line| ready_in(line).is_some(),
+            is_ready,
         };
         let accel = accel::choose(options.accel, &config, cache, progress)?;
         config.accelerator = accel.accelerator;

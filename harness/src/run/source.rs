@@ -74,8 +74,13 @@ fn unreadable(line: &str) -> Error {
     Error::NotReady { ending: Ending::Lost(format!("this is no Ready: {line}")), console: Vec::new() }
 }
 
+/// Whether a line says that the guest waits for a request.
+pub fn is_ready(line: &str) -> bool {
+    ready_in(line).is_some()
+}
+
 /// What the guest says of itself, if the line is that.
-pub(super) fn ready_in(line: &str) -> Option<Ready> {
+fn ready_in(line: &str) -> Option<Ready> {
     match serde_json::from_str(line) {
         Ok(Envelope { event: Event::Ready(ready), .. }) => Some(ready),
         _ => None,

@@ -1,0 +1,48 @@
+//! `cargo xtask cache`: what is kept between runs.
+
+use vm::Cache;
+
+use crate::Exit;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Delete all of it; the next run fetches and builds anew.
+    Clear,
+}
+
+pub(crate) fn run(args: &Args) -> Exit {
+    let done = Cache::open().and_then(|cache| match args.action {
+        None => {
+            print!("{}", list(&cache));
+            Ok(())
+        }
+        Some(Action::Clear) => cache.clear(),
+    });
+    match done {
+        Ok(()) => Exit::Passed,
+        Err(error) => {
+            eprintln!("error: {error}");
+            Exit::Lost
+        }
+    }
+}
+
+fn list(cache: &Cache) -> String {
+    let mut text = format!("{}\n", cache.root().display());
+    let mut sum = 0;
+    for part in cache.parts() {
+        sum += part.bytes;
+        text += &line(part.bytes, part.name, &format!("{} ({})", part.what, part.entries));
+    }
+    text + &line(sum, "in all", "")
+}
+
+fn line(bytes: u64, name: &str, what: &str) -> String {
+    format!("{:>8.1} MB  {name:10} {what}", bytes as f64 / 1e6).trim_end().to_owned() + "\n"
+}

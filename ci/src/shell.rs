@@ -1,0 +1,135 @@
+//! `cargo xtask shell`: a guest to try things in, on this terminal.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use harness::plan::Request;
+use harness::progress::Progress;
+use harness::run::is_ready;
+use vm::initramfs::Entry;
+use vm::{Cache, Config, Ending, Machine, Template, accel, kernel, userland};
+
+use crate::{Exit, guest, root, vm_test};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The kernel, as for `vm-test`.
+    #[arg(long, value_name = "K", default_value = "distro")]
+    kernel: String,
+    /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
+    #[arg(long)]
+    install: bool,
+}
+
+const MODULES: [&str; 7] = ["veth", "bridge", "dummy", "macvlan", "ipvlan", "tun", "overlay"];
+
+/// Programs of this machine that the guest gets, as far as they are here.
+const PROGRAMS: [&str; 49] = [
+    "bash",
+    "sh",
+    "setsid",
+    "cat",
+    "chmod",
+    "chown",
+    "chroot",
+    "cp",
+    "df",
+    "dmesg",
+    "echo",
+    "env",
+    "find",
+    "findmnt",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "ip",
+    "kill",
+    "ln",
+    "ls",
+    "lsns",
+    "mkdir",
+    "mknod",
+    "mount",
+    "mv",
+    "nc",
+    "nsenter",
+    "ping",
+    "pivot_root",
+    "printf",
+    "ps",
+    "pwd",
+    "readlink",
+    "rm",
+    "sed",
+    "sleep",
+    "stat",
+    "strace",
+    "stty",
+    "tail",
+    "tee",
+    "touch",
+    "tty",
+    "umount",
+    "uname",
+    "unshare",
+    "capsh",
+];
+
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Longer than anybody sits at a terminal.
+const SESSION: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub(crate) fn run(args: &Args) -> Exit {
+    if !std::io::stdin().is_terminal() {
+        eprintln!("error: a shell needs a terminal on its standard input");
+        return Exit::Usage;
+    }
+    match start(args) {
+        Ok(machine) => talk(machine),
+        Err(exit) => exit,
+    }
+}
+
+/// A guest whose console is this terminal.
+fn start(args: &Args) -> Result<Machine, Exit> {
+    let progress = Progress::new();
+    let qemu = vm_test::find_qemu(args.install, &progress)?;
+    let init = guest::build(&root()).and_then(|init| Ok((init, guest::build_runtime(&root())?)));
+    let (init, nsrun) = init.map_err(vm_test::lost)?;
+    let machine = (|| {
+        let cache = Cache::open()?;
+        let kernel = kernel::resolve(&args.kernel, &cache, &progress)?;
+        let mut extra = userland::programs(&PROGRAMS)?;
+        extra.push(Entry::program("bin/nsrun", &nsrun)?);
+        let prepared = vm::prepare(&cache, &kernel, &MODULES, &init, &extra, &progress)?;
+        let mut config = Config {
+            qemu,
+            kernel,
+            initramfs: prepared.initramfs,
+            accelerator: accel::Accelerator::Tcg,
+            memory_mib: 512,
+            cpus: 1,
+            append: String::new(),
+            is_ready,
+        };
+        config.accelerator = accel::choose(accel::Request::Auto, &config, &cache, &progress)?.accelerator;
+        Template::ensure(&config, &cache, PATIENCE, &progress)?.start_on_terminal()
+    })();
+    drop(progress);
+    machine.map_err(vm_test::lost)
+}
+
+/// Hands the terminal to the guest's shell until that ends.
+fn talk(mut machine: Machine) -> Exit {
+    println!("A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r");
+    let term = std::env::var("TERM").unwrap_or_else(|_| "linux".to_owned());
+    let request = serde_json::to_string(&Request::Shell { term }).expect("a request is JSON");
+    let sent = machine.send(&request);
+    let ending = sent.and_then(|()| machine.receive(Instant::now() + SESSION).map(drop));
+    match ending {
+        Err(Ending::Exited(status)) if status.success() => Exit::Passed,
+        Err(ending) => vm_test::lost(ending),
+        Ok(()) => Exit::Passed,
+    }
+}
