@@ -111,6 +111,19 @@ pub struct Outcome {
     pub left_behind: Vec<String>,
     /// The console's last lines, if the machine was lost.
     pub console: Vec<String>,
+    /// What a second run in a cold boot came to, if there was one: every result that is not a pass or a skip is confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
+}
+
+/// A second run, in a cold boot of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// How it ended.
+    pub status: Status,
+    /// Why, in one line; `None` for a pass.
+    pub reason: Option<String>,
 }
 
 /// What one step came to.
@@ -205,6 +218,7 @@ impl Outcome {
             taint: oracles.taint,
             left_behind: oracles.left_behind,
             console: Vec::new(),
+            again: None,
         }
     }
 }

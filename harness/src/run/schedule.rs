@@ -10,12 +10,12 @@ use vm::Cache;
 use super::bench::{Bench, is_decided};
 use super::drive::{Driven, drive};
 use super::history::History;
-use super::source::{Guest, Isolation, Source};
+use super::source::{Guest, Isolation, Source, boot};
 use super::{Options, TAIL};
 use crate::evidence::Evidence;
-use crate::judge::{Verdict, judge};
+use crate::judge::{Status, Verdict, judge};
 use crate::progress::Progress;
-use crate::report::{self, Outcome, Percentiles};
+use crate::report::{self, Again, Outcome, Percentiles};
 use crate::scenario::Scenario;
 
 /// The only runtime so far: this project's own.
@@ -36,6 +36,7 @@ pub(super) fn run(
         bench,
         source,
         keep: options.isolation == Isolation::Shared,
+        cold: options.isolation == Isolation::Boot,
         order: history.longest_first(scenarios),
         next: AtomicUsize::new(0),
         progress,
@@ -60,6 +61,8 @@ struct Line<'a> {
     source: Source,
     /// A machine that survived its scenario is used for the next.
     keep: bool,
+    /// Every machine is a cold boot anyway.
+    cold: bool,
     /// Positions of the scenarios.
     order: Vec<usize>,
     next: AtomicUsize,
@@ -94,10 +97,26 @@ impl Line<'_> {
                 Some(guest) => guest,
                 None => self.noted(self.source.machine()?),
             };
-            let (outcome, survivor) = self.one(scenario, guest);
+            let (mut outcome, survivor) = self.one(scenario, guest);
+            self.confirm(scenario, &mut outcome);
             kept = survivor.filter(|_| self.keep);
             done.push((index, outcome));
         }
+    }
+
+    /// Runs a scenario that did not pass once more, in a cold boot: a broken kernel breaks it again, a disturbed machine
+    /// does not.
+    fn confirm(&self, scenario: &Scenario, outcome: &mut Outcome) {
+        if self.cold || matches!(outcome.status, Status::Pass | Status::Skip) {
+            return;
+        }
+        outcome.again = Some(match boot(&self.bench.config) {
+            Ok(guest) => {
+                let (again, _) = self.one(scenario, guest);
+                Again { status: again.status, reason: again.reason }
+            }
+            Err(error) => Again { status: Status::Miss, reason: Some(error.to_string()) },
+        });
     }
 
     /// Runs one scenario; the machine is given back if it survived.
