@@ -115,7 +115,8 @@ pub enum Operation {
     /// Do what the named capability allows, with the least effect, in a child: `{ exercise = "CAP_SYS_TIME" }`. Without it
     /// EPERM, but EACCES for DAC_OVERRIDE, IPC_OWNER, LEASE, NET_BIND_SERVICE, PERFMON and SYS_NICE. For BPF,
     /// CHECKPOINT_RESTORE, PERFMON and SYSLOG the kernel also takes SYS_ADMIN. MAC_ADMIN, MAC_OVERRIDE and NET_BROADCAST
-    /// cannot be exercised on a stock kernel. FOWNER, KILL and LEASE need user 1000 to be there in the container.
+    /// cannot be exercised on a stock kernel. FOWNER, KILL and LEASE need user 1000 to be there in the container,
+    /// FOWNER and LEASE a folder that everybody can write to as well (`/tmp`, `/dev/shm`).
     Exercise(String),
     /// A raw system call by name; arguments are numbers, or texts passed as pointers. The number it returns.
     Syscall(Syscall),
@@ -263,4 +264,19 @@ pub struct Syscall {
     pub name: String,
     #[serde(default)]
     pub args: Vec<serde_json::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("self", Subject::Actor)]
+    #[case("init", Subject::Init)]
+    #[case("93", Subject::Pid(93))]
+    #[case("box", Subject::Container("box".into()))]
+    fn a_subject_is_a_word_a_number_or_a_name(#[case] text: &str, #[case] subject: Subject) {
+        assert_eq!(Subject::from(text.to_owned()), subject);
+        assert_eq!(String::from(subject), text);
+    }
 }

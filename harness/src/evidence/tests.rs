@@ -73,3 +73,9 @@ fn an_unmet_need_comes_alone() {
     let late = Evidence::collect("key", &[begin, built, unmet(2), line(3, Event::End { steps: 0 })]);
     assert_ne!(late.lost, [""; 0]);
 }
+
+#[test]
+fn an_empty_line_says_nothing() {
+    let spaced: Vec<String> = good().into_iter().flat_map(|line| [String::new(), line]).collect();
+    assert_eq!(Evidence::collect("key", &spaced), Evidence::collect("key", &good()));
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use runtime::sys::probe::machine;
@@ -31,6 +31,14 @@ const MOUNTS: &[Row] = &[
     ("cgroup2", "sys/fs/cgroup", &["nosuid", "nodev", "noexec"], ""),
     ("tmpfs", "tmp", &["nosuid", "nodev"], "mode=1777"),
     ("tmpfs", "run", &["nosuid", "nodev"], "mode=755"),
+];
+
+/// What udev adds to `/dev`. TOMOYO, where it is in use, lets a descriptor be executed only if `/dev/fd` is there.
+const LINKS: &[(&str, &str)] = &[
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
 ];
 
 /// Makes the machine ready for containers.
@@ -77,18 +85,22 @@ fn switch_root() -> io::Result<()> {
     for row in MOUNTS {
         mount_row(new_root, row)?;
     }
+    for (name, target) in LINKS {
+        symlink(target, new_root.join("dev").join(name))?;
+    }
     std::env::set_current_dir(new_root)?;
     mount::filesystem("none", ".", Path::new("/"), mount::Flags::MS_MOVE, "")?;
     mount::chroot(Path::new("."))?;
     std::env::set_current_dir("/")
 }
 
-/// What the host packed moves along. The initramfs stays in memory until the end, so nothing is left there.
+/// What else the host packed moves along. This program stays: it is started anew by a descriptor, and needs no name.
 fn move_files(new_root: &Path) -> io::Result<()> {
     fs::remove_dir_all(MODULES).or_else(absent)?;
+    let stays = [new_root, Path::new("/dev"), Path::new("/root"), Path::new("/init")];
     for entry in fs::read_dir("/")? {
         let from = entry?.path();
-        if from == new_root || from == Path::new("/dev") || from == Path::new("/root") {
+        if stays.contains(&from.as_path()) {
             continue;
         }
         move_tree(&from, &new_root.join(from.strip_prefix("/").unwrap_or(&from)))?;
@@ -103,7 +115,7 @@ fn absent(error: io::Error) -> io::Result<()> {
 fn move_tree(from: &Path, to: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(from)?;
     if found.is_symlink() {
-        std::os::unix::fs::symlink(fs::read_link(from)?, to)?;
+        symlink(fs::read_link(from)?, to)?;
     } else if found.is_dir() {
         fs::DirBuilder::new().mode(found.permissions().mode()).create(to)?;
         for entry in fs::read_dir(from)? {

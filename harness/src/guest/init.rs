@@ -86,9 +86,13 @@ fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()
     drop(runner_end);
     let mut heard = Heard::default();
     let lost = forward(channel, events, deadline, &mut heard)?;
-    if let (Some(lost), Some(index)) = (lost, heard.in_flight) {
-        channel.send(Event::Step { index, outcome: Outcome::Broken(lost.into()), us: 0 })?;
-        heard.steps += 1;
+    match (lost, heard.in_flight) {
+        (Some(lost), Some(index)) => {
+            channel.send(Event::Step { index, outcome: Outcome::Broken(lost.into()), us: 0 })?;
+            heard.steps += 1;
+        }
+        (Some(lost), None) => heard.faults.push(format!("{lost}, between steps")),
+        (None, _) => {}
     }
     end(runner)?;
     channel.send(Event::Oracles(watch.look(heard.faults)?))?;

@@ -19,6 +19,7 @@ use runtime::sys::probe::ipc::Kind;
 use runtime::sys::{self, Errno};
 use serde_json::Value;
 
+use super::probe::Stranger;
 use crate::event::Outcome;
 use crate::operation::Operation;
 
@@ -27,7 +28,7 @@ use crate::operation::Operation;
 pub(super) struct State {
     listeners: Vec<TcpListener>,
     /// Of the operation that is performed: a process of another user.
-    pub(super) stranger: Option<i32>,
+    pub(super) stranger: Option<Stranger>,
 }
 
 /// Why there is no value.
@@ -124,7 +125,7 @@ pub(super) fn perform(operation: &Operation, state: &mut State) -> Done {
         Op::RemoveLink(name) => net::remove_link(name),
         Op::SetLink(link) => net::set_link(link),
         Op::AddAddress(address) => net::add_address(address),
-        Op::Exercise(capability) => exercise::perform(capability, state.stranger),
+        Op::Exercise(capability) => exercise::perform(capability, state.stranger.as_ref()),
         Op::Syscall(call) => process::syscall(call),
         Op::Start(_) | Op::Stop(_) => {
             Err(Refusal::Broken("only the host starts and stops containers".into()))

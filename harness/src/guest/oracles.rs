@@ -37,7 +37,7 @@ impl Watch {
             log: KernelLog::open()?,
             taint: taint()?,
             names: machine::names()?,
-            baseline: Inventory::take(&Inventory::default())?,
+            baseline: Inventory::baseline()?,
         })
     }
 
@@ -57,7 +57,7 @@ impl Watch {
             patience = Duration::ZERO;
         }
         if !left_behind.is_empty() {
-            self.baseline = Inventory::take(&Inventory::default())?;
+            self.baseline = Inventory::baseline()?;
         }
         self.restore_names()?;
         Ok(Oracles { kernel_log: self.log.faults()?, taint: taint()? & !self.taint, left_behind })

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -15,9 +16,9 @@ use runtime::{Container, Exec, Failure, Joined, Running};
 
 use super::child::ended;
 use super::link::{Link, Lost};
-use super::probe::{Order, Reply};
+use super::probe::{Order, Reply, Stranger};
 use crate::event::Outcome;
-use crate::operation::Operation;
+use crate::operation::{Operation, WriteFile};
 
 /// This program, wherever its file is now.
 const PROGRAM: &str = "/proc/self/exe";
@@ -27,6 +28,8 @@ const ARGUMENTS: [&str; 2] = ["guest", "probe"];
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The user and group of a stranger: nobody of note.
 const STRANGER: u32 = 1000;
+/// Folders in which every user can make a file.
+const FOLDERS: [&str; 2] = ["/tmp", "/dev/shm"];
 
 /// A probe that runs.
 pub(super) struct Player {
@@ -34,8 +37,8 @@ pub(super) struct Player {
     who: String,
     process: Process,
     link: Link,
-    /// A process of another user beside it, once an operation needed one, and the PID that the probe has for it.
-    stranger: Option<(Box<Player>, i32)>,
+    /// A process of another user beside it, once an operation needed one, and what the probe knows of it.
+    stranger: Option<(Box<Player>, Stranger)>,
 }
 
 enum Process {
@@ -90,21 +93,44 @@ impl Player {
         self.link.ask(&order, deadline).map_err(|lost| self.reason(&lost))
     }
 
-    fn stranger_for(&mut self, operation: &Operation, deadline: Instant) -> Result<Option<i32>, String> {
+    fn stranger_for(&mut self, operation: &Operation, deadline: Instant) -> Result<Option<Stranger>, String> {
         if !matches!(operation, Operation::Exercise(capability) if super::ops::needs_stranger(capability)) {
             return Ok(None);
         }
         if self.stranger.is_none() {
             let mut stranger = self.start_stranger()?;
-            let reply = stranger.ask(&Operation::Process, deadline)?;
-            let pid = match &reply.outcome {
-                Outcome::Value(process) => process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()),
-                _ => None,
-            };
-            let pid = pid.ok_or_else(|| format!("a process of user {STRANGER} gave {:?}", reply.outcome))?;
-            self.stranger = Some((Box::new(stranger), pid));
+            let known = stranger.introduce(deadline)?;
+            self.stranger = Some((Box::new(stranger), known));
         }
-        Ok(self.stranger.as_ref().map(|(_, pid)| *pid))
+        Ok(self.stranger.as_ref().map(|(_, known)| known.clone()))
+    }
+
+    /// What others may know of it: its PID, and a file that it makes.
+    fn introduce(&mut self, deadline: Instant) -> Result<Stranger, String> {
+        let Reply { outcome, .. } = self.ask(&Operation::Process, deadline)?;
+        let pid = match &outcome {
+            Outcome::Value(process) => process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()),
+            _ => None,
+        };
+        let pid = pid.ok_or_else(|| format!("{} gave {outcome:?}", self.who))?;
+        for folder in FOLDERS {
+            let path = Path::new(folder).join(format!(".stranger-{pid}"));
+            let write = Operation::Write(WriteFile { path: path.clone(), text: String::new() });
+            if let Outcome::Value(_) = self.ask(&write, deadline)?.outcome {
+                return Ok(Stranger { pid, file: Some(path) });
+            }
+        }
+        Ok(Stranger { pid, file: None })
+    }
+
+    /// Takes away what a stranger made.
+    fn leave(mut self, known: Stranger) -> Result<(), String> {
+        let Some(path) = known.file else { return Ok(()) };
+        let deadline = Instant::now() + PATIENCE;
+        match self.ask(&Operation::Remove(path), deadline)?.outcome {
+            Outcome::Value(_) => Ok(()),
+            other => Err(format!("{} could not remove its file: {other:?}", self.who)),
+        }
     }
 
     fn start_stranger(&self) -> Result<Player, String> {
@@ -150,15 +176,16 @@ impl Player {
     /// Ends it, and takes down what it has outside.
     pub(super) fn stop(self) -> Result<(), String> {
         let Player { who, process, link, stranger } = self;
-        // Dropped, it is killed: it would keep the container's cgroup and namespaces.
-        drop((link, stranger));
+        // A stranger would keep the container's cgroup and namespaces; dropped, it is killed.
+        let left = stranger.map_or(Ok(()), |(stranger, known)| stranger.leave(known));
+        drop(link);
         let stopped = match process {
             Process::Host(mut process) => process.end(),
             Process::Container(running) => running.stop().map(drop).map_err(|failure| failure.to_string()),
             // The end of its input ends it.
             Process::Joined(mut joined) => joined.wait().map(drop).map_err(errno_name),
         };
-        stopped.map_err(|error| format!("{who}: {error}"))
+        left.and(stopped).map_err(|error| format!("{who}: {error}"))
     }
 }
 

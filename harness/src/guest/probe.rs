@@ -9,6 +9,7 @@
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use runtime::sys::probe::task;
@@ -23,8 +24,17 @@ use crate::operation::Operation;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Order {
     pub(super) operation: Operation,
-    /// A process of another user in the same container, by the PID that the probe has for it; for operations that need one.
-    pub(super) stranger: Option<i32>,
+    /// For an operation that needs one.
+    pub(super) stranger: Option<Stranger>,
+}
+
+/// A process of another user in the same container.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Stranger {
+    /// As the probe numbers it.
+    pub(super) pid: i32,
+    /// A file of its own, if it could make one.
+    pub(super) file: Option<PathBuf>,
 }
 
 /// What came of it.

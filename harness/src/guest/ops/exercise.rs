@@ -9,7 +9,7 @@ use runtime::sys::probe::ipc::{self, Kind};
 use runtime::sys::probe::privilege::{file, machine, net, task};
 
 use super::{Done, Refusal, done};
-use crate::guest::child;
+use crate::guest::{child, probe};
 
 /// How a capability is exercised.
 enum Action {
@@ -19,7 +19,7 @@ enum Action {
     Path(fn(&Path) -> sys::Result<()>),
     /// On a process of another user in the same container, by its PID.
     Stranger(fn(i32) -> sys::Result<()>),
-    /// On a file of another user: what `/proc` has of that process.
+    /// On a file of that process.
     StrangersFile(fn(&Path) -> sys::Result<()>),
     /// Not at all, and why.
     Never(&'static str),
@@ -71,6 +71,9 @@ const ACTIONS: &[(&str, Action)] = &[
     ("CAP_WAKE_ALARM", Alone(machine::make_alarm)),
 ];
 
+/// How the kernel says that it lacks something, by call, request or option.
+const ABSENT: &[&str] = &["ENOSYS", "ENOTTY", "EOPNOTSUPP"];
+
 /// Folders that may be writable.
 const FOLDERS: &[&str] = &["/tmp", "/dev/shm", "/"];
 
@@ -85,24 +88,37 @@ fn find(capability: &str) -> Option<&'static Action> {
 }
 
 /// Exercises a capability in a child, so that the actor stays as it is.
-pub(super) fn perform(capability: &str, stranger: Option<i32>) -> Done {
+pub(super) fn perform(capability: &str, stranger: Option<&probe::Stranger>) -> Done {
     let action = find(capability).ok_or_else(|| Refusal::Broken(format!("no capability `{capability}`")))?;
     let stranger = || stranger.ok_or_else(|| Refusal::Broken("there is no process of another user".into()));
-    match action {
+    let exercised = match action {
         Alone(act) => child::apart(|| done(act())),
         OnPath(act) => {
             let path = free_path()?;
             child::apart(|| done(act(&path)))
         }
         Stranger(act) => {
-            let stranger = stranger()?;
-            child::apart(|| done(act(stranger)))
+            let pid = stranger()?.pid;
+            child::apart(|| done(act(pid)))
         }
         StrangersFile(act) => {
-            let file = PathBuf::from(format!("/proc/{}/status", stranger()?));
-            child::apart(|| done(act(&file)))
+            let file = stranger()?.file.as_ref();
+            let file = file.ok_or_else(|| Refusal::Broken("another user can make no file here".into()))?;
+            child::apart(|| done(act(file)))
         }
-        Never(reason) => Err(Refusal::Broken(format!("{capability} cannot be exercised: {reason}"))),
+        Never(reason) => Err(Refusal::Broken(format!("cannot be exercised: {reason}"))),
+    };
+    exercised.map_err(|refusal| untried(capability, refusal))
+}
+
+/// What the kernel does not have it neither allows nor refuses.
+fn untried(capability: &str, refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Named(name) if ABSENT.contains(&name.as_str()) => {
+            Refusal::Broken(format!("{capability}: this kernel lacks what it guards: {name}"))
+        }
+        Refusal::Broken(reason) => Refusal::Broken(format!("{capability}: {reason}")),
+        other => other,
     }
 }
 
@@ -135,6 +151,16 @@ mod tests {
         let mut here: Vec<&str> = ACTIONS.iter().map(|(name, _)| name.trim_start_matches("CAP_")).collect();
         here.sort_unstable();
         assert_eq!(here, runtime::caps::names());
+    }
+
+    #[test]
+    fn what_is_absent_is_not_refused() {
+        let refused = Refusal::Named("EPERM".into());
+        assert_eq!(untried("CAP_CHOWN", refused), Refusal::Named("EPERM".into()));
+        let Refusal::Broken(reason) = untried("CAP_CHOWN", Refusal::Named("ENOTTY".into())) else {
+            panic!("it was not tried");
+        };
+        assert!(reason.contains("CAP_CHOWN") && reason.contains("ENOTTY"), "{reason}");
     }
 
     #[test]

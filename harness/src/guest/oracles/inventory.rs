@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use runtime::sys::probe::ipc::Kind;
+use runtime::sys::{Errno, errno_of};
 
 use crate::guest::ops::KINDS;
 use crate::guest::parse;
@@ -69,7 +70,7 @@ impl fmt::Display for Item {
 }
 
 /// Everything at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Inventory {
     items: BTreeSet<Item>,
     /// Kernel threads included: a process that is not new needs no second look.
@@ -77,25 +78,37 @@ pub(super) struct Inventory {
 }
 
 impl Inventory {
-    /// Looks everywhere. Processes of `earlier` are not looked at again.
-    pub(super) fn take(earlier: &Inventory) -> io::Result<Inventory> {
+    /// What there is to compare with later: who runs now needs no look, then as now.
+    pub(super) fn baseline() -> io::Result<Inventory> {
         let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
-        for &pid in now.pids.difference(&earlier.pids) {
+        now.add_things()?;
+        Ok(now)
+    }
+
+    /// Everything, but for processes that `baseline` has too.
+    pub(super) fn take(baseline: &Inventory) -> io::Result<Inventory> {
+        let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
+        for &pid in now.pids.difference(&baseline.pids) {
             if let Some(name) = user_process(pid)? {
                 now.items.insert(Item::Process { pid, name });
                 now.items.extend(namespaces(pid)?.into_iter().map(Item::Namespace));
             }
         }
-        now.items.extend(mounts()?);
-        now.items.extend(names("/sys/class/net")?.into_iter().map(Item::Interface));
-        cgroups(Path::new(CGROUPS), &mut now.items)?;
+        now.add_things()?;
+        Ok(now)
+    }
+
+    fn add_things(&mut self) -> io::Result<()> {
+        self.items.extend(mounts()?);
+        self.items.extend(names("/sys/class/net")?.into_iter().map(Item::Interface));
+        cgroups(Path::new(CGROUPS), &mut self.items)?;
         for kind in [IpcKind::Memory, IpcKind::Semaphore, IpcKind::Queue] {
-            now.items.extend(ipc(kind)?);
+            self.items.extend(ipc(kind)?);
         }
         for folder in FOLDERS {
-            now.items.extend(names(folder)?.iter().map(|name| Item::File(Path::new(folder).join(name))));
+            self.items.extend(names(folder)?.iter().map(|name| Item::File(Path::new(folder).join(name))));
         }
-        Ok(now)
+        Ok(())
     }
 
     /// What is here and was not there.
@@ -106,12 +119,9 @@ impl Inventory {
 
 /// What is gone while it is looked at is not there.
 fn present<T: Default>(result: io::Result<T>) -> io::Result<T> {
-    /// What `/proc` gives for a process that ended after its file was opened.
-    const NO_SUCH_PROCESS: i32 = 3;
     match result {
-        Err(error)
-            if error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(NO_SUCH_PROCESS) =>
-        {
+        // ESRCH is what `/proc` gives for a process, and ENODEV what cgroupfs gives for a group, that ended meanwhile.
+        Err(error) if matches!(errno_of(&error), Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) => {
             Ok(T::default())
         }
         other => other,
@@ -120,21 +130,17 @@ fn present<T: Default>(result: io::Result<T>) -> io::Result<T> {
 
 /// Names in a folder; none if there is no such folder.
 fn names(folder: impl AsRef<Path>) -> io::Result<Vec<String>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    let entries = present(fs::read_dir(folder).map(Some))?;
+    entries.into_iter().flatten().map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
 
 fn pids() -> io::Result<BTreeSet<i32>> {
     Ok(names("/proc")?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
-/// The name of a process that is neither a kernel thread nor PID 1.
+/// The name of a process that is no kernel thread.
 fn user_process(pid: i32) -> io::Result<Option<String>> {
-    let stat = present(fs::read_to_string(format!("/proc/{pid}/stat")))?;
-    Ok(if pid == 1 { None } else { name_in_stat(&stat) })
+    Ok(name_in_stat(&present(fs::read_to_string(format!("/proc/{pid}/stat")))?))
 }
 
 /// The name in `/proc/PID/stat`, unless the flags tell of a kernel thread. proc_pid_stat(5)
@@ -165,8 +171,7 @@ fn mounts() -> io::Result<Vec<Item>> {
 }
 
 fn cgroups(group: &Path, items: &mut BTreeSet<Item>) -> io::Result<()> {
-    let Ok(entries) = fs::read_dir(group) else { return Ok(()) };
-    for entry in entries {
+    for entry in present(fs::read_dir(group).map(Some))?.into_iter().flatten() {
         let entry = entry?;
         if present(entry.file_type().map(Some))?.is_some_and(|kind| kind.is_dir()) {
             cgroups(&entry.path(), items)?;
