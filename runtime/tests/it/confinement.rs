@@ -187,7 +187,11 @@ fn a_cgroup_has_its_limits_and_is_removed() {
     let mounts = crate::common::mounts();
     let mount = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
     assert!(!std::path::Path::new(mount).join(&name).exists());
-    let said = run(&["--cgroup", &name, "--limit", "nothing.max=3"], "true").failed(125);
-    assert!(said.contains("cgroup (+nothing in"), "{said}");
-    assert!(!std::path::Path::new(mount).join(&name).exists());
+    for (limit, failure) in
+        [("nothing.max=3", "cgroup (+nothing in"), ("cgroup.nothing=3", "/cgroup.nothing = 3): E")]
+    {
+        let said = run(&["--cgroup", &name, "--limit", limit], "true").failed(125);
+        assert!(said.contains(failure), "{said}");
+        assert!(!std::path::Path::new(mount).join(&name).exists(), "{limit}");
+    }
 }
