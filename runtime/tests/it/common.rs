@@ -136,6 +136,7 @@ pub(crate) fn skeleton() -> TempDir {
     for tool in [
         "sh", "cat", "ls", "stat", "id", "readlink", "dd", "df", "mkdir", "touch", "chroot", "grep", "wc",
         "uniq",
+        "sleep",
     ] {
         install(root.path(), tool);
     }
@@ -167,9 +168,9 @@ pub(crate) struct Background {
 }
 
 impl Background {
-    /// Starts `nsrun run FLAGS` with a program that waits for ever, once it runs.
+    /// Starts `nsrun run FLAGS` with a program that runs much longer than any test: it does not end with its standard input.
     pub(crate) fn start(flags: &[&str]) -> Background {
-        Background::script(flags, "echo ready; read never")
+        Background::script(flags, "echo ready; exec sleep 60")
     }
 
     /// Starts a script that prints a line when it is ready.

@@ -79,6 +79,7 @@ fn a_signal_for_nsrun_is_one_for_the_program(
 #[case(&["--all"])]
 #[case(&["--all", "--user"])]
 #[case(&["--pid", "--init"])]
+#[case(&["--init"])]
 #[case(&[])]
 fn a_killed_nsrun_takes_the_container_along(#[case] flags: &[&str]) {
     if !need(Need::Root) {
@@ -99,7 +100,7 @@ fn a_killed_nsrun_leaves_no_link() {
     }
     let seen = on_a_host(
         "mount -t tmpfs run /run; mkfifo /run/go
-        $NSRUN run -n --veth mybr0=mybr1 -- /bin/sh -c 'echo >/run/go; read never </run/go' & nsrun=$!
+        $NSRUN run -n --veth mybr0=mybr1 -- /bin/sh -c 'echo >/run/go; exec sleep 60' & nsrun=$!
         read x </run/go; ip -o link | grep -c mybr0; kill -KILL $nsrun
         for i in 1 2 3 4 5 6 7 8 9 10; do ip -o link | grep -q mybr0 || break; sleep 0.2; done
         ip -o link | grep -c mybr0",
@@ -188,7 +189,7 @@ fn an_exec_dies_with_its_nsrun() {
     }
     let container = Background::start(&["--all"]);
     let mut exec = Command::new(nsrun());
-    exec.args(["exec", &container.pid.to_string(), "--", "/bin/sh", "-c", "read never"]);
+    exec.args(["exec", &container.pid.to_string(), "--", "/bin/sh", "-c", "sleep 60; true"]);
     let mut exec = exec.stdin(Stdio::piped()).spawn().unwrap();
     // The shell, once the process between has gone and the program runs.
     let program =
