@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd;
 
 use super::{Errno, Result};
@@ -22,9 +23,11 @@ pub fn close_on_exec_from(first: RawFd) -> Result<()> {
 }
 
 fn each_open(mut act: impl FnMut(RawFd) -> Result<()>) -> Result<()> {
-    let listed = std::fs::read_dir("/proc/self/fd").map_err(|error| super::errno_of(&error))?;
-    let open: Vec<RawFd> =
-        listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    let open: Vec<RawFd> = match std::fs::read_dir("/proc/self/fd") {
+        Ok(listed) => listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect(),
+        // A root without a procfs: every number that may be open. getrlimit(2)
+        Err(_) => (0..RawFd::try_from(getrlimit(Resource::RLIMIT_NOFILE)?.1).unwrap_or(RawFd::MAX)).collect(),
+    };
     for fd in open {
         match act(fd) {
             // The listing's own descriptor is gone by now.

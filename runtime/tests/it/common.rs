@@ -135,8 +135,7 @@ pub(crate) fn skeleton() -> TempDir {
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
     for tool in [
         "sh", "cat", "ls", "stat", "id", "readlink", "dd", "df", "mkdir", "touch", "chroot", "grep", "wc",
-        "uniq",
-        "sleep",
+        "uniq", "sleep",
     ] {
         install(root.path(), tool);
     }
