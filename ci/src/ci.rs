@@ -7,7 +7,15 @@ pub(crate) fn run(args: &test::Args) -> Exit {
     let lints: [&[&str]; 3] = [
         &["fmt", "--all", "--check"],
         &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"],
-        &["doc", "--workspace", "--no-deps", "--locked", "--quiet"],
+        &[
+            "--config",
+            "build.rustdocflags=['--deny', 'warnings']",
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--locked",
+            "--quiet",
+        ],
     ];
     for lint in lints {
         if cargo(lint) != Exit::Passed {

@@ -1,7 +1,7 @@
 //! One Linux container, built step by step. Knows nothing of scenarios or QEMU.
 //!
 //! [`spec::Spec`] is what a container is; [`steps()`] is the plan; [`Container::spawn`] carries it out, part of it in the
-//! parent ([`mod@steps`]' `Attach`), the rest in the child. `channel.rs` draws how the two talk.
+//! parent (`steps.rs`' `Attach`), the rest in the child. `channel.rs` draws how the two talk.
 
 mod attach;
 pub mod caps;

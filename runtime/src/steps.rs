@@ -3,7 +3,7 @@
 use crate::spec::{Namespace, Propagation, Spec, Switch};
 use crate::step::{Side, Step};
 
-/// When a step runs. [`crate::channel`] draws who waits for whom.
+/// When a step runs. `channel.rs` draws who waits for whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// In an intermediate process, which then gives birth to the child.
