@@ -24,10 +24,10 @@ pub(crate) struct Args {
     /// Who executes the guest's code.
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     accel: Accel,
-    /// Whether each scenario gets a kernel that nobody has used.
-    #[arg(long, value_enum, default_value_t = Isolate::Clone)]
-    isolation: Isolate,
-    /// Machines at a time; with `--isolation shared` there is one.
+    /// Whether each scenario gets a kernel that nobody has used; without KVM `shared` is the default, else `clone`.
+    #[arg(long, value_enum)]
+    isolation: Option<Isolate>,
+    /// Machines at a time.
     #[arg(long, value_name = "N", default_value_t = default_jobs())]
     jobs: usize,
     /// Write a report too; FORMAT is json, junit, ktap or markdown.
@@ -57,7 +57,7 @@ enum Isolate {
     Clone,
     /// A cold boot for each scenario.
     Boot,
-    /// One boot for all scenarios.
+    /// A clone for each job, which goes on from scenario to scenario.
     Shared,
 }
 
@@ -101,7 +101,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         guest,
         kernels: args.kernels.clone(),
         accel: args.accel.into(),
-        isolation: args.isolation.into(),
+        isolation: args.isolation.map(Into::into),
         jobs: args.jobs,
     };
     let run = harness::run::run(&scenarios, &options, &progress).map_err(lost)?;

@@ -56,6 +56,8 @@ pub struct Kernel {
     pub accel: String,
     /// Why that one.
     pub accel_reason: String,
+    /// `clone`, `boot` or `shared`: whether each scenario got a kernel that nobody had used.
+    pub isolation: String,
     /// From the start of QEMU to the guest's first word, in milliseconds; `None` if it never came.
     pub boot_ms: Option<u64>,
     /// From the start of a clone to its first word; `None` if there was no clone.

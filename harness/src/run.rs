@@ -35,8 +35,8 @@ pub struct Options {
     pub kernels: Vec<String>,
     /// Who executes the guest's code.
     pub accel: accel::Request,
-    /// Whether scenarios share a kernel.
-    pub isolation: Isolation,
+    /// Whether scenarios share a kernel; `None`: as it fits the accelerator.
+    pub isolation: Option<Isolation>,
     /// Machines at a time, at least 1.
     pub jobs: usize,
 }

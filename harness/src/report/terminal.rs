@@ -140,7 +140,7 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
         let boot =
             kernel.boot_ms.map_or_else(|| "never ready".to_owned(), |ms| format!("ready after {ms} ms"));
         let release = if kernel.release.is_empty() { "release unknown" } else { &kernel.release };
-        push(out, &format!("kernel {}: {release}, {boot}", kernel.name));
+        push(out, &format!("kernel {}: {release}, {boot}, isolation {}", kernel.name, kernel.isolation));
         push(out, &format!("accelerator {}: {}", kernel.accel, one_line(&kernel.accel_reason)));
     }
 }

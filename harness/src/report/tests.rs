@@ -74,6 +74,7 @@ fn run() -> Run {
         release: "6.1.0-56-cloud-amd64".into(),
         accel: "tcg".into(),
         accel_reason: "/dev/kvm: the guest hung".into(),
+        isolation: "shared".into(),
         boot_ms: Some(1890),
         clone_ms: Some(Percentiles { p50: 75.5, p99: 90.0 }),
     };

@@ -29,20 +29,20 @@ pub(super) fn run(
     cache: &Cache,
     progress: &Progress,
 ) -> vm::Result<(report::Kernel, Vec<Outcome>)> {
-    let source = Source::open(options.isolation, &bench.config, cache, progress)?;
+    let isolation = options.isolation.unwrap_or_else(|| Isolation::fitting(bench.accel.accelerator));
+    let source = Source::open(isolation, &bench.config, cache, progress)?;
     let history = History::open(cache, &bench.name);
     let line = Line {
         scenarios,
         bench,
         source,
-        keep: options.isolation == Isolation::Shared,
-        cold: options.isolation == Isolation::Boot,
+        isolation,
         order: history.longest_first(scenarios),
         next: AtomicUsize::new(0),
         progress,
         starts: Mutex::default(),
     };
-    let lanes = if line.keep { 1 } else { options.jobs.clamp(1, scenarios.len().max(1)) };
+    let lanes = options.jobs.clamp(1, scenarios.len().max(1));
     let mut indexed = std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| line.work())).collect();
         let done = lanes.into_iter().map(|lane| lane.join().expect("a lane does not panic"));
@@ -59,10 +59,7 @@ struct Line<'a> {
     scenarios: &'a [Scenario],
     bench: &'a Bench,
     source: Source,
-    /// A machine that survived its scenario is used for the next.
-    keep: bool,
-    /// Every machine is a cold boot anyway.
-    cold: bool,
+    isolation: Isolation,
     /// Positions of the scenarios.
     order: Vec<usize>,
     next: AtomicUsize,
@@ -99,7 +96,7 @@ impl Line<'_> {
             };
             let (mut outcome, survivor) = self.one(scenario, guest);
             self.confirm(scenario, &mut outcome);
-            kept = survivor.filter(|_| self.keep);
+            kept = survivor.filter(|_| self.isolation == Isolation::Shared);
             done.push((index, outcome));
         }
     }
@@ -107,7 +104,7 @@ impl Line<'_> {
     /// Runs a scenario that did not pass once more, in a cold boot: a broken kernel breaks it again, a disturbed machine
     /// does not.
     fn confirm(&self, scenario: &Scenario, outcome: &mut Outcome) {
-        if self.cold || matches!(outcome.status, Status::Pass | Status::Skip) {
+        if self.isolation == Isolation::Boot || matches!(outcome.status, Status::Pass | Status::Skip) {
             return;
         }
         outcome.again = Some(match boot(&self.bench.config) {
@@ -164,6 +161,7 @@ impl Line<'_> {
             release: starts.release.clone(),
             accel: self.bench.accel.accelerator.name().to_owned(),
             accel_reason: self.bench.accel.reason.clone(),
+            isolation: self.isolation.word().to_owned(),
             boot_ms,
             clone_ms,
         }
