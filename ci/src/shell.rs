@@ -7,7 +7,7 @@ use harness::plan::Request;
 use harness::progress::Progress;
 use harness::run::is_ready;
 use vm::initramfs::Entry;
-use vm::{Cache, Config, Ending, Machine, Template, accel, kernel, userland};
+use vm::{Cache, Config, Ending, Machine, Progress as _, Template, accel, kernel, userland};
 
 use crate::{Exit, guest, root, vm_test};
 
@@ -95,6 +95,7 @@ pub(crate) fn run(args: &Args) -> Exit {
 fn start(args: &Args) -> Result<Machine, Exit> {
     let progress = Progress::new();
     let qemu = vm_test::find_qemu(args.install, &progress)?;
+    progress.step("building the guest and nsrun");
     let init = guest::build(&root()).and_then(|init| Ok((init, guest::build_runtime(&root())?)));
     let (init, nsrun) = init.map_err(vm_test::lost)?;
     let machine = (|| {

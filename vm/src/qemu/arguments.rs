@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use crate::Kernel;
 use crate::accel::Accelerator;
+use crate::kernel::Setting;
 use crate::machine::Config;
 
 /// The file descriptors that QEMU inherits. Streams are ends of socket pairs, and files are open already: no file in the
@@ -68,7 +70,7 @@ pub fn arguments(config: &Config, role: Role, screen: Screen) -> Vec<OsString> {
         // A clone boots nothing: without the kernel QEMU starts 14 ms earlier and keeps 15 MB less.
         all.extend(["-incoming", "defer"].map(OsString::from));
     } else {
-        all.extend(kernel(&config.kernel.image, &config.initramfs.path, &config.append));
+        all.extend(kernel(&config.kernel, &config.initramfs.path, &config.append));
     }
     all
 }
@@ -140,7 +142,34 @@ fn monitor() -> [String; 4] {
     ]
 }
 
-fn kernel(image: &Path, initramfs: &Path, append: &str) -> [OsString; 6] {
-    let line = COMMAND_LINE.iter().copied().chain(append.split_whitespace()).collect::<Vec<_>>().join(" ");
-    ["-kernel".into(), image.into(), "-initrd".into(), initramfs.into(), "-append".into(), line.into()]
+fn kernel(kernel: &Kernel, initramfs: &Path, append: &str) -> [OsString; 6] {
+    let modules = match kernel.config("CONFIG_LSM") {
+        Some(Setting::Value(list)) => without_tomoyo(&list),
+        _ => None,
+    };
+    let words = COMMAND_LINE.iter().copied().chain(modules.as_deref()).chain(append.split_whitespace());
+    let line = words.collect::<Vec<_>>().join(" ");
+    let image = kernel.image.clone().into();
+    ["-kernel".into(), image, "-initrd".into(), initramfs.into(), "-append".into(), line.into()]
+}
+
+/// TOMOYO has no policy here, and all it does on 5.10 is to refuse (ENOENT) a program that is executed by its descriptor
+/// and that has no path in the container's root: `tomoyo_find_next_domain` looks `/dev/fd/N` up (security/tomoyo/domain.c).
+fn without_tomoyo(security_modules: &str) -> Option<String> {
+    let all: Vec<&str> = security_modules.split(',').collect();
+    let rest: Vec<&str> = all.iter().copied().filter(|name| *name != "tomoyo").collect();
+    (rest.len() < all.len()).then(|| format!("lsm={}", rest.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("landlock,yama,apparmor,tomoyo,bpf", Some("lsm=landlock,yama,apparmor,bpf"))]
+    #[case("landlock,yama,apparmor", None)]
+    #[case("", None)]
+    fn security_modules(#[case] built: &str, #[case] told: Option<&str>) {
+        assert_eq!(without_tomoyo(built).as_deref(), told);
+    }
 }
