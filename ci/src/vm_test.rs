@@ -1,5 +1,6 @@
 //! `cargo xtask vm-test`: scenarios in a virtual machine.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use clap::ValueEnum;
 use harness::progress::Progress;
 use harness::report::{Format, Totals, terminal};
 use harness::run::{Isolation, Options};
-use harness::scenario;
+use harness::{scenario, selftest};
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::{Exit, guest, root};
@@ -36,6 +37,9 @@ pub(crate) struct Args {
     /// A skipped scenario is a failure.
     #[arg(long)]
     deny_skips: bool,
+    /// Instead of scenarios: make every fault that could lose a verdict for real, and say what came of each.
+    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "deny_skips"])]
+    self_test: bool,
     /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
     #[arg(long)]
     install: bool,
@@ -103,7 +107,11 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         accel: args.accel.into(),
         isolation: args.isolation.map(Into::into),
         jobs: args.jobs,
+        confirm: !args.self_test,
     };
+    if args.self_test {
+        return self_test(options, args.accel, &progress);
+    }
     let run = harness::run::run(&scenarios, &options, &progress).map_err(lost)?;
     drop(progress);
     print!("{}", terminal::render(&run, std::io::stdout().is_terminal()));
@@ -112,6 +120,17 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         written.map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?;
     }
     Ok(exit(&run.totals, args.deny_skips))
+}
+
+/// Every fault, each as a row of a table.
+fn self_test(run: Options, accel: Accel, progress: &Progress) -> Result<Exit, Exit> {
+    let program = std::env::current_exe().map_err(lost)?.into_os_string();
+    let accel = accel.to_possible_value().expect("no accelerator is hidden").get_name().to_owned();
+    let rest = ["vm-test", "uts/hostname", "--jobs", "1", "--accel", &accel].map(OsString::from);
+    let command = [program].into_iter().chain(rest).collect();
+    let rows = selftest::run(&selftest::Options { run, command }, progress).map_err(lost)?;
+    print!("{}", selftest::render(&rows));
+    Ok(if rows.iter().all(|row| row.wrong.is_empty()) { Exit::Passed } else { Exit::Lost })
 }
 
 /// The emulator; with `--install`, installed if it is missing.

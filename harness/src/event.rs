@@ -59,6 +59,11 @@ pub enum Event {
         /// Microseconds.
         us: u64,
     },
+    /// The scenario was broken off outside of any step: what did not come was not done.
+    Lost {
+        /// Why.
+        reason: String,
+    },
     /// What the three oracles saw after everything was taken down.
     Oracles(Oracles),
     /// The scenario is over.

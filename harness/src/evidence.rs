@@ -94,6 +94,7 @@ impl Evidence {
             Event::Built { container, pid } => drop(self.built.insert(container, pid)),
             Event::NotBuilt { container, failure } => drop(self.not_built.insert(container, failure)),
             Event::Step { index, outcome, us } => self.step(index, Carried { outcome, us }),
+            Event::Lost { reason } => self.note(reason),
             Event::Oracles(oracles) => self.oracles = Some(oracles),
             Event::End { steps } => self.end(steps),
         }

@@ -26,3 +26,5 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "host")]
 pub mod scenario;
+#[cfg(feature = "host")]
+pub mod selftest;

@@ -9,6 +9,7 @@ mod drive;
 mod history;
 mod schedule;
 mod source;
+mod tap;
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -20,6 +21,7 @@ use crate::report;
 use crate::scenario::Scenario;
 use bench::Bench;
 pub use source::{Isolation, is_ready};
+pub use tap::Tap;
 
 /// Lines of a lost machine's console that a report keeps.
 const TAIL: usize = 20;
@@ -39,6 +41,8 @@ pub struct Options {
     pub isolation: Option<Isolation>,
     /// Machines at a time, at least 1.
     pub jobs: usize,
+    /// Whether a scenario that does not pass is run once more, in a cold boot.
+    pub confirm: bool,
 }
 
 /// Runs every scenario on every kernel. What happens to one scenario is in the report.
@@ -46,13 +50,26 @@ pub struct Options {
 /// # Errors
 /// What keeps all scenarios of a kernel from running: it cannot be had, or a machine with it never gets ready.
 pub fn run(scenarios: &[Scenario], options: &Options, progress: &Progress) -> vm::Result<report::Run> {
+    run_tapped(scenarios, options, progress, &tap::Nobody)
+}
+
+/// [`run`], with somebody in between.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_tapped(
+    scenarios: &[Scenario],
+    options: &Options,
+    progress: &Progress,
+    tap: &dyn Tap,
+) -> vm::Result<report::Run> {
     let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let cache = Cache::open()?;
     let mut kernels = Vec::new();
     let mut results = Vec::new();
     for name in &options.kernels {
         let bench = Bench::prepare(name, scenarios, options, &cache, progress)?;
-        let (kernel, outcomes) = schedule::run(scenarios, &bench, options, &cache, progress)?;
+        let (kernel, outcomes) = schedule::run(scenarios, &bench, options, &cache, progress, tap)?;
         kernels.push(kernel);
         results.extend(outcomes);
     }

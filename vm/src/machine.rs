@@ -252,11 +252,9 @@ impl Machine {
         self.console.text()
     }
 
-    /// The console's last `count` lines.
+    /// The console's last `count` lines; after a panic as many, from a little before the line that tells of it.
     pub fn console_tail(&self, count: usize) -> Vec<String> {
-        let text = self.console.text();
-        let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-        lines[lines.len().saturating_sub(count)..].to_vec()
+        self.console.tail(count)
     }
 
     /// From QEMU's start until the guest was ready, `None` before [`Machine::wait_until_ready`]; of a clone, from QEMU's
@@ -268,6 +266,12 @@ impl Machine {
     /// QEMU's process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends a clone's CPUs a non-maskable interrupt, as a watchdog would. What its kernel makes of one that no device
+    /// explains is told by `kernel.unknown_nmi_panic` (Documentation/admin-guide/sysctl/kernel.rst).
+    pub fn interrupt(&mut self) -> Result<()> {
+        self.monitored(Monitor::interrupt)
     }
 
     /// Ends QEMU now.

@@ -79,3 +79,18 @@ fn an_empty_line_says_nothing() {
     let spaced: Vec<String> = good().into_iter().flat_map(|line| [String::new(), line]).collect();
     assert_eq!(Evidence::collect("key", &spaced), Evidence::collect("key", &good()));
 }
+
+#[test]
+fn what_was_broken_off_is_lost_however_whole_it_looks() {
+    let mut lines = good();
+    let reason = "the runner ended before the scenario did";
+    lines.splice(
+        4..,
+        [
+            line(4, Event::Lost { reason: reason.into() }),
+            line(5, Event::Oracles(Oracles::default())),
+            line(6, Event::End { steps: 2 }),
+        ],
+    );
+    assert_eq!(Evidence::collect("key", &lines).lost, [reason]);
+}

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 
 use runtime::sys::probe::machine;
+use runtime::sys::{Errno, errno_of};
 
 use crate::event::{Envelope, Event};
 use crate::plan::Request;
@@ -13,32 +14,42 @@ const PORT: &str = "/dev/ttyS1";
 /// The serial port, and the numbering of what is sent.
 #[derive(Debug)]
 pub(super) struct Channel {
-    reader: BufReader<File>,
-    writer: File,
+    port: Port,
     key: String,
     seq: u32,
 }
 
+#[derive(Debug)]
+struct Port {
+    reader: BufReader<File>,
+    writer: File,
+}
+
 impl Channel {
-    /// Opens the port. Rust's standard library opens every file close-on-exec: no container inherits it.
     pub(super) fn open() -> io::Result<Self> {
-        let port = OpenOptions::new().read(true).write(true).open(PORT)?;
-        machine::make_raw(&port)?;
-        Ok(Channel { reader: BufReader::new(port.try_clone()?), writer: port, key: String::new(), seq: 0 })
+        Ok(Channel { port: Port::open()?, key: String::new(), seq: 0 })
     }
 
     /// Waits for the next request. A line that is none is told on the console, for the host's developer.
     pub(super) fn receive(&mut self) -> io::Result<Request> {
         loop {
-            let mut line = String::new();
-            if self.reader.read_line(&mut line)? == 0 {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the channel hung up"));
+            let mut line = Vec::new();
+            if self.port.reader.read_until(b'\n', &mut line)? == 0 {
+                self.reclaim()?;
+                continue;
             }
-            match serde_json::from_str(&line) {
+            match serde_json::from_slice(&line) {
                 Ok(request) => return Ok(request),
                 Err(error) => eprintln!("guest: a line of {} bytes is no request: {error}", line.len()),
             }
         }
+    }
+
+    /// Undoes what a container may have done to the port. The host says nothing before the scenario's ending, so whatever
+    /// waits to be read is not the host's.
+    pub(super) fn reclaim(&mut self) -> io::Result<()> {
+        self.port = Port::open()?;
+        Ok(machine::forget_input(&self.port.writer)?)
     }
 
     /// Every event from now on carries this key and is numbered from 0.
@@ -52,6 +63,25 @@ impl Channel {
         let envelope = Envelope { key: self.key.clone(), seq: self.seq, event };
         self.seq += 1;
         let line = format!("\n{}\n", serde_json::to_string(&envelope)?);
-        self.writer.write_all(line.as_bytes())
+        match self.port.writer.write_all(line.as_bytes()) {
+            Err(error) if errno_of(&error) == Errno::EIO => {
+                self.reclaim()?;
+                self.port.writer.write_all(line.as_bytes())
+            }
+            other => other,
+        }
+    }
+}
+
+impl Port {
+    /// Opens the port, again if need be: when a session ends whose controlling terminal it became, because somebody opened
+    /// it, the kernel hangs it up, and every descriptor from before is dead (drivers/tty/tty_jobctrl.c). Rust's standard
+    /// library opens every file close-on-exec: no container inherits it.
+    fn open() -> io::Result<Self> {
+        let writer = OpenOptions::new().read(true).write(true).open(PORT);
+        let writer = writer.map_err(|error| io::Error::other(format!("{PORT} cannot be opened: {error}")))?;
+        machine::make_raw(&writer)?;
+        machine::refuse_others(&writer)?;
+        Ok(Port { reader: BufReader::new(writer.try_clone()?), writer })
     }
 }

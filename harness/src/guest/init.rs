@@ -86,15 +86,12 @@ fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()
     drop(runner_end);
     let mut heard = Heard::default();
     let lost = forward(channel, events, deadline, &mut heard)?;
-    match (lost, heard.in_flight) {
-        (Some(lost), Some(index)) => {
-            channel.send(Event::Step { index, outcome: Outcome::Broken(lost.into()), us: 0 })?;
-            heard.steps += 1;
-        }
-        (Some(lost), None) => heard.faults.push(format!("{lost}, between steps")),
-        (None, _) => {}
-    }
     end(runner)?;
+    if let Some(reason) = lost {
+        channel.send(heard.broken_off(reason))?;
+        watch.clear()?;
+    }
+    channel.reclaim()?;
     channel.send(Event::Oracles(watch.look(heard.faults)?))?;
     channel.send(Event::End { steps: heard.steps })
 }
@@ -107,6 +104,19 @@ struct Heard {
     /// The step that it is at.
     in_flight: Option<u32>,
     faults: Vec<String>,
+}
+
+impl Heard {
+    /// What to tell when no more will be heard.
+    fn broken_off(&mut self, reason: &str) -> Event {
+        match self.in_flight.take() {
+            Some(index) => {
+                self.steps += 1;
+                Event::Step { index, outcome: Outcome::Broken(reason.into()), us: 0 }
+            }
+            None => Event::Lost { reason: reason.into() },
+        }
+    }
 }
 
 /// Hands on what the runner tells, until it is done, ends early, or the deadline passes: why it is lost.

@@ -63,6 +63,18 @@ impl Watch {
         Ok(Oracles { kernel_log: self.log.faults()?, taint: taint()? & !self.taint, left_behind })
     }
 
+    /// Takes away what a runner that was lost left: it is not its containers' fault that nobody took them down.
+    pub(super) fn clear(&self) -> io::Result<()> {
+        for _ in 0..LAYERS {
+            let left = self.settle(Duration::ZERO)?;
+            if left.is_empty() {
+                break;
+            }
+            sweep::remove(&left);
+        }
+        Ok(())
+    }
+
     /// What is still left after some time.
     fn settle(&self, patience: Duration) -> io::Result<Vec<Item>> {
         let deadline = Instant::now() + patience;

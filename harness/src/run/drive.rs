@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use vm::{Ending, Machine};
 
+use super::tap::Tap;
 use crate::event::{Envelope, Event};
 use crate::plan::{Plan, Request, Run};
 
@@ -23,7 +24,9 @@ pub(super) struct Driven {
 }
 
 /// Sends a plan and collects lines until the scenario's end or the machine's.
-pub(super) fn drive(machine: &mut Machine, plan: Plan) -> Driven {
+pub(super) fn drive(machine: &mut Machine, plan: Plan, tap: &dyn Tap) -> Driven {
+    let scenario = plan.scenario.clone();
+    tap.begins(&scenario, machine);
     let started = Instant::now();
     let deadline = started + Duration::from_millis(plan.deadline_ms) + GRACE;
     let key = random::<16>();
@@ -34,8 +37,9 @@ pub(super) fn drive(machine: &mut Machine, plan: Plan) -> Driven {
     while ending.is_none() {
         match machine.receive(deadline) {
             Ok(line) => {
-                let last = is_end(&line, &key);
-                lines.push(line);
+                let came = tap.line(&scenario, machine, line);
+                let last = came.iter().any(|line| is_end(line, &key));
+                lines.extend(came);
                 if last {
                     break;
                 }

@@ -5,12 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use vm::Cache;
+use vm::{Cache, Ending};
 
 use super::bench::{Bench, is_decided};
 use super::drive::{Driven, drive};
 use super::history::History;
 use super::source::{Guest, Isolation, Source, boot};
+use super::tap::Tap;
 use super::{Options, TAIL};
 use crate::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
@@ -28,6 +29,7 @@ pub(super) fn run(
     options: &Options,
     cache: &Cache,
     progress: &Progress,
+    tap: &dyn Tap,
 ) -> vm::Result<(report::Kernel, Vec<Outcome>)> {
     let isolation = options.isolation.unwrap_or_else(|| Isolation::fitting(bench.accel.accelerator));
     let source = Source::open(isolation, &bench.config, cache, progress)?;
@@ -37,9 +39,11 @@ pub(super) fn run(
         bench,
         source,
         isolation,
+        confirm: options.confirm && isolation != Isolation::Boot,
         order: history.longest_first(scenarios),
         next: AtomicUsize::new(0),
         progress,
+        tap,
         starts: Mutex::default(),
     };
     let lanes = options.jobs.clamp(1, scenarios.len().max(1));
@@ -60,10 +64,13 @@ struct Line<'a> {
     bench: &'a Bench,
     source: Source,
     isolation: Isolation,
+    /// A result that is no pass is confirmed in a cold boot. Not, if every machine is one anyway.
+    confirm: bool,
     /// Positions of the scenarios.
     order: Vec<usize>,
     next: AtomicUsize,
     progress: &'a Progress,
+    tap: &'a dyn Tap,
     /// How long each machine took to its first word, and what the first one said.
     starts: Mutex<Starts>,
 }
@@ -91,12 +98,18 @@ impl Line<'_> {
                 scenario.name
             ));
             let guest = match kept.take() {
-                Some(guest) => guest,
-                None => self.noted(self.source.machine()?),
+                Some(guest) => Ok(guest),
+                None => self.machine(),
             };
-            let (mut outcome, survivor) = self.one(scenario, guest);
+            let (mut outcome, survivor) = match guest {
+                Ok(guest) => self.one(scenario, guest),
+                Err(error) if self.has_started() => (self.not_started(scenario, error), None),
+                Err(error) => return Err(error),
+            };
             self.confirm(scenario, &mut outcome);
-            kept = survivor.filter(|_| self.isolation == Isolation::Shared);
+            // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
+            let trusted = matches!(outcome.status, Status::Pass | Status::Skip);
+            kept = survivor.filter(|_| trusted && self.isolation == Isolation::Shared);
             done.push((index, outcome));
         }
     }
@@ -104,7 +117,7 @@ impl Line<'_> {
     /// Runs a scenario that did not pass once more, in a cold boot: a broken kernel breaks it again, a disturbed machine
     /// does not.
     fn confirm(&self, scenario: &Scenario, outcome: &mut Outcome) {
-        if self.isolation == Isolation::Boot || matches!(outcome.status, Status::Pass | Status::Skip) {
+        if !self.confirm || matches!(outcome.status, Status::Pass | Status::Skip) {
             return;
         }
         outcome.again = Some(match boot(&self.bench.config) {
@@ -124,12 +137,12 @@ impl Line<'_> {
         }
         let mut plan = scenario.plan();
         plan.needs.retain(|need| !is_decided(need));
-        let Driven { key, lines, ending, duration } = drive(&mut guest.machine, plan);
+        let Driven { key, lines, ending, duration } = drive(&mut guest.machine, plan, self.tap);
         let mut evidence = Evidence::collect(&key, &lines);
         let mut console = Vec::new();
         if let Some(ending) = &ending {
             // The machine's end explains what is missing: it is told first.
-            evidence.lost.insert(0, ending.to_string());
+            evidence.lose(ending.to_string());
             console = guest.machine.console_tail(TAIL);
         }
         let verdict = judge(scenario, &evidence);
@@ -137,6 +150,36 @@ impl Line<'_> {
         let mut outcome = Outcome::new(&self.bench.name, RUNTIME, scenario, verdict, milliseconds);
         outcome.console = console;
         (outcome, ending.is_none().then_some(guest))
+    }
+
+    /// A machine that was lost before anything was asked of it costs nothing but the start of another. A second one that
+    /// is lost so is no accident.
+    fn machine(&self) -> vm::Result<Guest> {
+        let guest = match self.source.machine() {
+            Err(vm::Error::NotReady { ending: Ending::Exited(_) | Ending::Lost(_), .. }) => {
+                self.source.machine()
+            }
+            other => other,
+        };
+        guest.map(|guest| self.noted(guest))
+    }
+
+    /// Whether any machine got ready: if none does, it is not one scenario's misfortune.
+    fn has_started(&self) -> bool {
+        !self.starts.lock().expect("no lane panics while it counts").times.is_empty()
+    }
+
+    fn not_started(&self, scenario: &Scenario, error: vm::Error) -> Outcome {
+        let (reason, console) = match error {
+            vm::Error::NotReady { ending, console } => {
+                (format!("the machine was not ready: {ending}"), console)
+            }
+            other => (other.to_string(), Vec::new()),
+        };
+        let mut evidence = Evidence::default();
+        evidence.lose(reason);
+        let verdict = judge(scenario, &evidence);
+        Outcome { console, ..Outcome::new(&self.bench.name, RUNTIME, scenario, verdict, 0) }
     }
 
     fn noted(&self, guest: Guest) -> Guest {

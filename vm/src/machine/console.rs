@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Bytes that are kept.
 const KEPT: usize = 256 << 10;
 
+/// Lines before a panic that may tell why.
+const BEFORE_PANIC: usize = 5;
+
 /// The console's text, shared with the thread that reads it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Console(Arc<Mutex<Inner>>);
@@ -19,6 +22,17 @@ impl Console {
     /// The text so far; carriage returns are left out.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.lock().bytes).replace('\r', "")
+    }
+
+    /// The last `count` lines. A panic's call trace is long, and what matters stands before it: then as many lines from
+    /// a little before the panic.
+    pub(super) fn tail(&self, count: usize) -> Vec<String> {
+        let text = self.text();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines.len().saturating_sub(count);
+        let panic = lines.iter().position(|line| fatal(line).is_some());
+        let from = panic.map_or(last, |panic| panic.saturating_sub(BEFORE_PANIC).min(last));
+        lines[from..].iter().take(count).map(ToString::to_string).collect()
     }
 
     /// The line that told of a panic.
@@ -66,6 +80,18 @@ mod tests {
         assert_eq!(console.add(format!("[    1.2] {panic}\r\n").as_bytes()), None);
         assert_eq!(console.panic().as_deref(), Some(panic));
         assert!(console.text().starts_with("[    1.0] all is well\n[    1.1]"));
+    }
+
+    #[test]
+    fn the_tail_begins_before_the_panic() {
+        let console = Console::default();
+        (0..30).for_each(|number| drop(console.add(format!("line {number}\n").as_bytes())));
+        assert_eq!(console.tail(2), ["line 28", "line 29"]);
+        console.add(b"Kernel panic - not syncing: because\n");
+        (0..30).for_each(|number| drop(console.add(format!("trace {number}\n").as_bytes())));
+        let tail = console.tail(8);
+        assert_eq!((tail.len(), &*tail[0], &*tail[7]), (8, "line 25", "trace 1"));
+        assert!(tail[5].contains("because"));
     }
 
     #[test]

@@ -50,6 +50,11 @@ impl Monitor {
         ])
     }
 
+    /// Asks for an interrupt that no guest can mask.
+    pub(super) fn interrupt(&mut self) -> io::Result<()> {
+        self.ask(&[json!({"execute": "inject-nmi"})])
+    }
+
     /// Asks QEMU to end.
     pub(super) fn quit(&mut self) -> io::Result<()> {
         self.ask(&[json!({"execute": "quit"})])

@@ -68,8 +68,10 @@ fn fault(record: &str) -> Option<String> {
     let priority: u32 = head.split(',').next()?.parse().ok()?;
     // What a process writes to /dev/kmsg never has the kernel's own facility, 0.
     let from_kernel = priority >> 3 == 0;
-    let text = text.lines().next()?;
-    (from_kernel && FAULTS.iter().any(|word| text.contains(word))).then(|| text.to_owned())
+    // A record of several lines comes in one, its line ends escaped. kmsg(4)
+    let mut lines = text.lines().next()?.split("\\x0a");
+    let told = lines.find(|line| FAULTS.iter().any(|word| line.contains(word)))?;
+    from_kernel.then(|| told.to_owned())
 }
 
 #[cfg(test)]
@@ -93,5 +95,7 @@ mod tests {
     fn the_text_is_without_head_and_dictionary() {
         let record = "4,1,2,-;WARNING: at x.c; y\n SUBSYSTEM=net\n";
         assert_eq!(fault(record).as_deref(), Some("WARNING: at x.c; y"));
+        let record = "4,1,2,-;=====\\x0aWARNING: gone\\x0a=====\n";
+        assert_eq!(fault(record).as_deref(), Some("WARNING: gone"));
     }
 }

@@ -8,7 +8,7 @@ use nix::net::if_::InterfaceFlags;
 use nix::sys::reboot::{self, RebootMode};
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
-use nix::sys::termios::{self, ControlFlags, SetArg};
+use nix::sys::termios::{self, ControlFlags, FlushArg, SetArg};
 use nix::sys::time::TimeSpec;
 use nix::sys::utsname;
 use nix::time::{ClockId, clock_settime};
@@ -76,9 +76,22 @@ pub fn make_raw(terminal: impl AsFd) -> Result<()> {
     let mut mode = termios::tcgetattr(&terminal)?;
     termios::cfmakeraw(&mut mode);
     // cfsetspeed(3) of libc is bound to a symbol version that a static program does not have.
-    mode.control_flags.remove(ControlFlags::CBAUD);
-    mode.control_flags.insert(ControlFlags::from_bits_retain(libc::B115200));
+    let speed = ControlFlags::from_bits_retain(libc::B115200);
+    // All of them, and not only what cfmakeraw(3) sets: somebody may have made the port deaf.
+    mode.control_flags = ControlFlags::CS8 | ControlFlags::CREAD | ControlFlags::CLOCAL | speed;
     termios::tcsetattr(&terminal, SetArg::TCSANOW, &mode)
+}
+
+/// Nobody else can open the terminal (EBUSY), but with CAP_SYS_ADMIN. ioctl_tty(2), TIOCEXCL
+pub fn refuse_others(terminal: impl AsFd) -> Result<()> {
+    // SAFETY: the request takes no argument.
+    let result = unsafe { libc::ioctl(terminal.as_fd().as_raw_fd(), libc::TIOCEXCL) };
+    Errno::result(result).map(drop)
+}
+
+/// Throws away what came in and was not read. tcflush(3)
+pub fn forget_input(terminal: impl AsFd) -> Result<()> {
+    termios::tcflush(terminal, FlushArg::TCIFLUSH)
 }
 
 /// Children leave no zombies: the kernel reaps them, orphans that this process inherits as PID 1 included. wait(2), NOTES
