@@ -100,6 +100,9 @@ pub enum Need {
     Config(String),
     /// A system call by name that must not give ENOSYS.
     Syscall(String),
+    /// A capability by whose operation (`exercise`) the kernel has something to guard: before 6.0 `CAP_LINUX_IMMUTABLE` has
+    /// not, for tmpfs knows no file attributes.
+    Capability(String),
 }
 
 /// One step.

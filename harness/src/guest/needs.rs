@@ -10,7 +10,7 @@ use runtime::sys::probe::raw::{self, Argument};
 use runtime::sys::process::{self, Birth, Status, clone, exit};
 use runtime::sys::{Errno, Signal, signal};
 
-use super::ops::KINDS;
+use super::ops::{self, KINDS};
 use crate::plan::Need;
 
 /// A system call that waits is there.
@@ -33,6 +33,10 @@ pub(super) fn unmet(need: &Need) -> io::Result<Option<String>> {
         }
         // Only the host has the kernel's configuration, and looked already.
         Need::Config(_) => (true, String::new()),
+        Need::Capability(name) => match ops::cannot_exercise(name) {
+            Some(reason) => (false, reason),
+            None => (true, String::new()),
+        },
         Need::Syscall(name) => match raw::number(name) {
             Some(number) => (has_syscall(number)?, format!("{name}(2) gives ENOSYS")),
             None => (false, format!("no system call `{name}` is known to nsproof for this architecture")),
@@ -99,6 +103,8 @@ mod tests {
     #[case(Need::Syscall("exit".into()), true)]
     #[case(Need::Syscall("tuxcall".into()), false)]
     #[case(Need::Syscall("no-such-call".into()), false)]
+    #[case(Need::Capability("CAP_CHOWN".into()), true)]
+    #[case(Need::Capability("CAP_NET_BROADCAST".into()), false)]
     #[case(Need::Namespace(Namespace::Uts), true)]
     #[case(Need::Filesystem("proc".into()), true)]
     #[case(Need::Filesystem("nofs".into()), false)]

@@ -9,7 +9,7 @@ mod namespaces;
 mod net;
 mod process;
 
-pub(super) use exercise::needs_stranger;
+pub(super) use exercise::{cannot_exercise, needs_stranger};
 pub(super) use namespaces::KINDS;
 
 use std::io;

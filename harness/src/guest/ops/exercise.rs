@@ -111,6 +111,14 @@ pub(super) fn perform(capability: &str, stranger: Option<&probe::Stranger>) -> D
     exercised.map_err(|refusal| untried(capability, refusal))
 }
 
+/// Why the capability guards nothing here; `None` if its operation was done, or refused.
+pub(in crate::guest) fn cannot_exercise(capability: &str) -> Option<String> {
+    match perform(capability, None) {
+        Err(Refusal::Broken(reason)) => Some(reason),
+        _ => None,
+    }
+}
+
 /// What the kernel does not have it neither allows nor refuses.
 fn untried(capability: &str, refusal: Refusal) -> Refusal {
     match refusal {
