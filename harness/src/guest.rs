@@ -28,5 +28,6 @@ mod oracles;
 mod parse;
 mod player;
 mod runner;
+mod shield;
 mod skeleton;
 mod undo;

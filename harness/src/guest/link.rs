@@ -7,11 +7,15 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::probe::{Order, Reply};
+use super::shield::Shield;
 
 const CONSOLE: &str = "/dev/console";
 
 /// A probe to ask.
-pub(super) struct Link(BufReader<UnixStream>);
+pub(super) struct Link {
+    stream: BufReader<UnixStream>,
+    shield: Shield,
+}
 
 /// Why there is no reply.
 #[derive(Debug)]
@@ -29,30 +33,31 @@ impl Link {
     pub(super) fn new() -> io::Result<(Link, [OwnedFd; 3])> {
         let (ours, theirs) = UnixStream::pair()?;
         let console = File::options().write(true).open(CONSOLE)?;
-        Ok((Link(BufReader::new(ours)), [theirs.try_clone()?.into(), theirs.into(), console.into()]))
+        let link = Link { stream: BufReader::new(ours), shield: Shield::new()? };
+        Ok((link, [theirs.try_clone()?.into(), theirs.into(), console.into()]))
     }
 
     /// Has the probe perform one operation.
     pub(super) fn ask(&mut self, order: &Order, deadline: Instant) -> Result<Reply, Lost> {
-        self.exchange(order, deadline).map_err(|error| match error.kind() {
+        let Link { stream, shield } = self;
+        shield.under(|| exchange(stream, order, deadline)).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => Lost::Deadline,
             io::ErrorKind::InvalidData => Lost::Garbage(error.to_string()),
             _ => Lost::Ended,
         })
     }
+}
 
-    fn exchange(&mut self, order: &Order, deadline: Instant) -> io::Result<Reply> {
-        // A timeout of zero would mean none.
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        self.0.get_ref().set_read_timeout(Some(left))?;
-        let mut line = serde_json::to_vec(order)?;
-        line.push(b'\n');
-        self.0.get_mut().write_all(&line)?;
-        let mut reply = String::new();
-        match self.0.read_line(&mut reply)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => serde_json::from_str(&reply)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
-        }
+fn exchange(stream: &mut BufReader<UnixStream>, order: &Order, deadline: Instant) -> io::Result<Reply> {
+    // A timeout of zero would mean none.
+    let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+    stream.get_ref().set_read_timeout(Some(left))?;
+    let mut line = serde_json::to_vec(order)?;
+    line.push(b'\n');
+    stream.get_mut().write_all(&line)?;
+    let mut reply = String::new();
+    match stream.read_line(&mut reply)? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => serde_json::from_str(&reply).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
     }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::cast::Cast;
 use super::needs;
 use super::probe::Reply;
+use super::shield::Shield;
 use super::undo::Undo;
 use crate::event::{Event, Outcome};
 use crate::operation::{Operation, Subject};
@@ -56,10 +57,11 @@ impl Runner {
     fn carry_out(&mut self) -> io::Result<()> {
         // Init's children leave no zombies, and this is one; the runtime waits for its own.
         machine::reap_children_by_hand()?;
+        let mut shield = Shield::new()?;
         if self.needs_are_met()? {
             self.build_containers()?;
             self.perform_steps()?;
-            self.take_down()?;
+            shield.under(|| self.take_down())?;
         }
         self.tell(&Told::Done)
     }

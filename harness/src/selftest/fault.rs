@@ -147,7 +147,13 @@ pub(super) const FRESH: &[Fault] = &[
     // It says that the kernel panicked: whether that is believed before the ending comes is a matter of time.
     fault!("console-forged", Nothing, &[Fail, Miss], &[], &[]),
     fault!("memory-of-a-process", Nothing, &[Error], &["was killed by SIGKILL"], &[]),
-    fault!("memory-of-files", Nothing, &[Error], &["write more than there is"], &[]),
+    fault!(
+        "memory-of-files",
+        Nothing,
+        &[Error],
+        &["write more than there is", "the host's probe was killed by SIGKILL"],
+        &[]
+    ),
 ];
 
 /// In one machine, one after another.
