@@ -1,6 +1,7 @@
 //! The commands that people and CI run; dispatch only.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cache;
 mod ci;
 mod explain;
@@ -37,6 +38,8 @@ enum Command {
     Kernels(kernels::Args),
     /// A shell in a guest, to try things in.
     Shell(shell::Args),
+    /// Measure how fast it is, next to other programs.
+    Bench(bench::Args),
     /// Show what is kept between runs, or delete it.
     Cache(cache::Args),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Kernels(args) => kernels::run(&args),
         Command::Shell(args) => shell::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Cache(args) => cache::run(&args),
     };
     ExitCode::from(exit as u8)

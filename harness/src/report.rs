@@ -73,6 +73,17 @@ pub struct Percentiles {
     pub p99: f64,
 }
 
+impl Percentiles {
+    /// By the nearest rank: an observed value, not one between two. `None` of nothing.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = values.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |percent: usize| (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+        let at = |percent: usize| sorted.get(rank(percent)).copied();
+        Some(Percentiles { p50: at(50)?, p99: at(99)? })
+    }
+}
+
 /// A scenario file as it was run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

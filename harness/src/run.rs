@@ -4,12 +4,12 @@
 //! Options ─▶ Bench (a kernel with all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
 //! ```
 
-mod bench;
-mod drive;
+pub(crate) mod bench;
+pub(crate) mod drive;
 mod history;
-mod schedule;
-mod source;
-mod tap;
+pub(crate) mod schedule;
+pub(crate) mod source;
+pub(crate) mod tap;
 
 use std::path::PathBuf;
 use std::time::SystemTime;

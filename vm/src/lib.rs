@@ -24,7 +24,7 @@ pub use cache::Cache;
 pub use error::{Error, Result};
 pub use initramfs::Initramfs;
 pub use kernel::Kernel;
-pub use machine::{Config, Ending, Machine};
+pub use machine::{Config, Ending, Machine, Phases};
 pub use prepare::{Prepared, prepare};
 pub use qemu::Qemu;
 pub use template::Template;

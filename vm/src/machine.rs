@@ -70,6 +70,17 @@ pub enum Ending {
     Flood,
 }
 
+/// How far a machine had come when, each from QEMU's start; `None` for what did not happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phases {
+    /// A clone's QEMU ran, and greeted on its monitor. Nobody listens for that when a machine boots.
+    pub emulator: Option<Duration>,
+    /// The console showed its first line. A kernel that is told to be quiet shows none.
+    pub console: Option<Duration>,
+    /// As [`Machine::boot_time`].
+    pub ready: Option<Duration>,
+}
+
 /// A virtual machine. QEMU ends when this is dropped, and when this process ends, however it ends.
 #[derive(Debug)]
 pub struct Machine {
@@ -261,6 +272,16 @@ impl Machine {
     /// start until the guest went on.
     pub fn boot_time(&self) -> Option<Duration> {
         self.ready
+    }
+
+    /// The parts of [`Machine::boot_time`].
+    pub fn phases(&self) -> Phases {
+        let since = |moment: Instant| moment.saturating_duration_since(self.started);
+        Phases {
+            emulator: self.monitor.greeted().map(since),
+            console: self.console.first_line().map(since),
+            ready: self.ready,
+        }
     }
 
     /// QEMU's process.

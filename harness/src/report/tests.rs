@@ -147,3 +147,13 @@ fn formats_are_known_by_name() {
     assert_eq!("ktap".parse(), Ok(Format::Ktap));
     assert_eq!("jsn".parse::<Format>(), Err("unknown format `jsn`: did you mean `json`?".to_owned()));
 }
+
+#[rstest::rstest]
+#[case(&[], None)]
+#[case(&[7.0], Some((7.0, 7.0)))]
+#[case(&[4.0, 1.0, 3.0, 2.0], Some((2.0, 4.0)))]
+#[case(&(1..=200).map(f64::from).collect::<Vec<_>>(), Some((100.0, 198.0)))]
+fn percentiles_are_of_the_nearest_rank(#[case] values: &[f64], #[case] expected: Option<(f64, f64)>) {
+    let found = Percentiles::of(values.iter().copied());
+    assert_eq!(found.map(|found| (found.p50, found.p99)), expected);
+}

@@ -20,17 +20,17 @@ const MODULES: &[&str] = &["dummy", "overlay", "veth"];
 const MEMORY_MIB: u32 = 256;
 
 /// A kernel, ready to be booted.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     /// As it was asked for.
-    pub(super) name: String,
-    pub(super) config: Config,
-    pub(super) accel: accel::Chosen,
+    pub(crate) name: String,
+    pub(crate) config: Config,
+    pub(crate) accel: accel::Chosen,
     closure: Closure,
 }
 
 impl Bench {
     /// Fetches, packs and tries out whatever is not in the cache.
-    pub(super) fn prepare(
+    pub(crate) fn prepare(
         name: &str,
         scenarios: &[Scenario],
         options: &Options,

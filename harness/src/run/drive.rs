@@ -12,19 +12,21 @@ use crate::plan::{Plan, Request, Run};
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What came out of a machine for one scenario.
-pub(super) struct Driven {
+pub(crate) struct Driven {
     /// The key that every event has to carry.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// Lines as they came.
-    pub(super) lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
     /// How the machine was lost, if it was.
-    pub(super) ending: Option<Ending>,
+    pub(crate) ending: Option<Ending>,
+    /// From the request to the first line.
+    pub(crate) first: Option<Duration>,
     /// From the request to the last line.
-    pub(super) duration: Duration,
+    pub(crate) duration: Duration,
 }
 
 /// Sends a plan and collects lines until the scenario's end or the machine's.
-pub(super) fn drive(machine: &mut Machine, plan: Plan, tap: &dyn Tap) -> Driven {
+pub(crate) fn drive(machine: &mut Machine, plan: Plan, tap: &dyn Tap) -> Driven {
     let scenario = plan.scenario.clone();
     tap.begins(&scenario, machine);
     let started = Instant::now();
@@ -33,10 +35,12 @@ pub(super) fn drive(machine: &mut Machine, plan: Plan, tap: &dyn Tap) -> Driven 
     let run = Run { key: key.clone(), clock_ns: wall_clock(), seed: random::<32>(), plan };
     let request = serde_json::to_string(&Request::Run(Box::new(run))).expect("plans are plain data");
     let mut lines = Vec::new();
+    let mut first = None;
     let mut ending = machine.send(&request).err();
     while ending.is_none() {
         match machine.receive(deadline) {
             Ok(line) => {
+                first.get_or_insert_with(|| started.elapsed());
                 let came = tap.line(&scenario, machine, line);
                 let last = came.iter().any(|line| is_end(line, &key));
                 lines.extend(came);
@@ -47,7 +51,7 @@ pub(super) fn drive(machine: &mut Machine, plan: Plan, tap: &dyn Tap) -> Driven 
             Err(lost) => ending = Some(lost),
         }
     }
-    Driven { key, lines, ending, duration: started.elapsed() }
+    Driven { key, lines, ending, first, duration: started.elapsed() }
 }
 
 fn is_end(line: &str, key: &str) -> bool {

@@ -23,7 +23,7 @@ use crate::scenario::Scenario;
 const RUNTIME: &str = "nsrun";
 
 /// Runs all scenarios on one kernel.
-pub(super) fn run(
+pub(crate) fn run(
     scenarios: &[Scenario],
     bench: &Bench,
     options: &Options,
@@ -137,7 +137,7 @@ impl Line<'_> {
         }
         let mut plan = scenario.plan();
         plan.needs.retain(|need| !is_decided(need));
-        let Driven { key, lines, ending, duration } = drive(&mut guest.machine, plan, self.tap);
+        let Driven { key, lines, ending, duration, .. } = drive(&mut guest.machine, plan, self.tap);
         let mut evidence = Evidence::collect(&key, &lines);
         let mut console = Vec::new();
         if let Some(ending) = &ending {
@@ -193,10 +193,9 @@ impl Line<'_> {
     fn kernel(&self) -> report::Kernel {
         let starts = self.starts.lock().expect("the lanes have ended");
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let clones = || Percentiles::of(starts.times.iter().map(|time| time.as_secs_f64() * 1000.0));
         let (boot_ms, clone_ms) = match &self.source {
-            Source::Template(template, _) => {
-                (Some(milliseconds(template.boot_time())), percentiles(&starts.times))
-            }
+            Source::Template(template, _) => (Some(milliseconds(template.boot_time())), clones()),
             Source::Cold(_) => (starts.times.iter().min().copied().map(milliseconds), None),
         };
         report::Kernel {
@@ -209,14 +208,4 @@ impl Line<'_> {
             clone_ms,
         }
     }
-}
-
-/// `None` of nothing.
-fn percentiles(times: &[Duration]) -> Option<Percentiles> {
-    let mut sorted = times.to_vec();
-    sorted.sort();
-    let last = sorted.len().checked_sub(1)?;
-    // The nearest rank: an observed time, not one between two.
-    let at = |percent: usize| sorted[(last * percent).div_ceil(100)].as_secs_f64() * 1000.0;
-    Some(Percentiles { p50: at(50), p99: at(99) })
 }

@@ -44,20 +44,20 @@ impl Isolation {
 }
 
 /// Gives machines that wait for a request.
-pub(super) enum Source {
+pub(crate) enum Source {
     Template(Box<Template>, Ready),
     Cold(Box<Config>),
 }
 
 /// A machine that waits for a request, and what it said of itself.
-pub(super) struct Guest {
-    pub(super) machine: Machine,
-    pub(super) ready: Ready,
+pub(crate) struct Guest {
+    pub(crate) machine: Machine,
+    pub(crate) ready: Ready,
 }
 
 impl Source {
     /// Boots the template if there is to be one and the cache has none.
-    pub(super) fn open(
+    pub(crate) fn open(
         isolation: Isolation,
         config: &Config,
         cache: &Cache,
@@ -72,7 +72,7 @@ impl Source {
     }
 
     /// A machine that nobody has used.
-    pub(super) fn machine(&self) -> vm::Result<Guest> {
+    pub(crate) fn machine(&self) -> vm::Result<Guest> {
         match self {
             Source::Template(template, ready) => {
                 Ok(Guest { machine: template.start()?, ready: ready.clone() })
@@ -83,7 +83,7 @@ impl Source {
 }
 
 /// Boots and waits for `Ready`.
-pub(super) fn boot(config: &Config) -> vm::Result<Guest> {
+pub(crate) fn boot(config: &Config) -> vm::Result<Guest> {
     let mut machine = Machine::boot(config)?;
     let line = machine
         .wait_until_ready(Instant::now() + PATIENCE)

@@ -12,7 +12,7 @@ pub trait Tap: Sync {
 }
 
 /// Changes nothing.
-pub(super) struct Nobody;
+pub(crate) struct Nobody;
 
 impl Tap for Nobody {
     fn begins(&self, _scenario: &str, _machine: &mut Machine) {}

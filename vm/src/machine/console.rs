@@ -1,6 +1,7 @@
 //! What the guest's console showed, kept in memory.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Bytes that are kept.
 const KEPT: usize = 256 << 10;
@@ -16,6 +17,7 @@ pub(super) struct Console(Arc<Mutex<Inner>>);
 struct Inner {
     bytes: Vec<u8>,
     panic: Option<String>,
+    first_line: Option<Instant>,
 }
 
 impl Console {
@@ -40,9 +42,15 @@ impl Console {
         self.lock().panic.clone()
     }
 
+    /// When the first line came.
+    pub(super) fn first_line(&self) -> Option<Instant> {
+        self.lock().first_line
+    }
+
     /// Adds a line. If it is the first that tells of a panic, it is given back.
     pub(super) fn add(&self, line: &[u8]) -> Option<String> {
         let mut inner = self.lock();
+        inner.first_line.get_or_insert_with(Instant::now);
         inner.bytes.extend_from_slice(line);
         if inner.bytes.len() > 2 * KEPT {
             let superfluous = inner.bytes.len() - KEPT;

@@ -24,11 +24,18 @@ use crate::qemu::arguments::fd;
 #[derive(Debug)]
 pub(super) struct Monitor {
     stream: BufReader<UnixStream>,
+    /// When the first message was read.
+    greeted: Option<Instant>,
 }
 
 impl Monitor {
     pub(super) fn new(stream: UnixStream) -> Self {
-        Self { stream: BufReader::new(stream) }
+        Self { stream: BufReader::new(stream), greeted: None }
+    }
+
+    /// When QEMU's first message was read; it is read only by who waits for another one.
+    pub(super) fn greeted(&self) -> Option<Instant> {
+        self.greeted
     }
 
     /// Asks for the state of the devices to be written to a file.
@@ -95,6 +102,7 @@ impl Monitor {
         if self.stream.read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.greeted.get_or_insert_with(Instant::now);
         Ok(serde_json::from_str(&line)?)
     }
 }

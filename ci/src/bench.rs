@@ -1,0 +1,105 @@
+//! `cargo xtask bench`: how fast it is, next to others.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use harness::bench::{self, Options};
+use harness::progress::Progress;
+use harness::run;
+use harness::scenario;
+use vm::{Progress as _, accel};
+
+use crate::vm_test::{default_jobs, find_qemu, lost};
+use crate::{Exit, guest, root};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// What to measure; everything without one.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Rounds: in each a cold boot, and several of what is faster.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    samples: u16,
+    /// The kernel, as for `vm-test`.
+    #[arg(long, value_name = "K", default_value = "distro")]
+    kernel: String,
+    /// Machines at a time, next to one.
+    #[arg(long, value_name = "N", default_value_t = default_jobs())]
+    jobs: usize,
+    /// Write the measurements as JSON too.
+    #[arg(long, value_name = "PATH")]
+    json: Option<PathBuf>,
+    /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
+    #[arg(long)]
+    install: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    /// Cold boots and clones.
+    Machines,
+    /// Runs of scenarios.
+    Runs,
+    /// Containers on this machine, and those of other programs.
+    Containers,
+}
+
+pub(crate) fn run(args: &Args) -> Exit {
+    match try_run(args) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+fn try_run(args: &Args) -> Result<Exit, Exit> {
+    let scenarios = scenario::load(&root().join("scenarios"), &[]).map_err(|problems| {
+        eprintln!("{problems}");
+        Exit::Usage
+    })?;
+    let progress = Progress::new();
+    let qemu = find_qemu(args.install, &progress)?;
+    progress.step("building the guest and nsrun");
+    let guest = guest::build(&root()).map_err(lost)?;
+    let nsrun = guest::build_runtime(&root()).map_err(lost)?;
+    let options = Options {
+        run: run::Options {
+            qemu,
+            guest,
+            kernels: vec![args.kernel.clone()],
+            accel: accel::Request::Auto,
+            isolation: None,
+            jobs: args.jobs.max(1),
+            confirm: false,
+        },
+        scenarios,
+        parts: parts(&args.parts),
+        samples: args.samples.into(),
+        nsrun,
+        command: command(),
+    };
+    let report = bench::run(&options, &progress).map_err(lost)?;
+    drop(progress);
+    print!("{}", report.table());
+    if let Some(path) = &args.json {
+        let written = std::fs::write(path, report.json());
+        written.map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(if report.is_within_budget() { Exit::Passed } else { Exit::Broken })
+}
+
+fn parts(chosen: &[Part]) -> Vec<bench::Part> {
+    let chosen = if chosen.is_empty() { Part::value_variants() } else { chosen };
+    let part = |part: &Part| match part {
+        Part::Machines => bench::Part::Machines,
+        Part::Runs => bench::Part::Runs,
+        Part::Containers => bench::Part::Containers,
+    };
+    chosen.iter().map(part).collect()
+}
+
+/// What a person types between two changes of a scenario.
+fn command() -> Vec<OsString> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let scenarios = root().join("scenarios/uts");
+    vec![cargo, "xtask".into(), "vm-test".into(), scenarios.into()]
+}

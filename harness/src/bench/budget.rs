@@ -1,0 +1,77 @@
+//! How slow it may become. Bounds are ratios of medians of one run: they hold on fast and on busy machines.
+
+use serde::{Deserialize, Serialize};
+
+use super::containers::{BWRAP, CRUN, NSRUN, START, UNSHARE};
+use super::machines::{ANSWER, BOOT, CLONE, READY};
+use super::report::{Row, find};
+
+/// One median is at most so many times another one.
+struct Bound {
+    name: &'static str,
+    of: (&'static str, &'static str),
+    to: (&'static str, &'static str),
+    at_most: f64,
+}
+
+const BOUNDS: [Bound; 4] = [
+    // A clone that costs more has begun to boot something, or to copy its memory.
+    Bound { name: "clone's first answer / cold boot", of: (CLONE, ANSWER), to: (BOOT, READY), at_most: 0.1 },
+    // It does what nsrun does without link, masks and capabilities, and is written in C.
+    Bound { name: "nsrun / bwrap", of: (START, NSRUN), to: (START, BWRAP), at_most: 1.0 },
+    // It does the same without a link, is linked to more libraries, and keeps a state for later commands.
+    Bound { name: "nsrun / crun", of: (START, NSRUN), to: (START, CRUN), at_most: 0.5 },
+    // Namespaces and a procfs alone: what the kernel itself takes.
+    Bound { name: "nsrun / unshare", of: (START, NSRUN), to: (START, UNSHARE), at_most: 2.0 },
+];
+
+/// A bound, and what was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checked {
+    /// What is compared with what.
+    pub name: String,
+    /// The bound.
+    pub at_most: f64,
+    /// The ratio; `None` if one side was not measured.
+    pub is: Option<f64>,
+    /// Whether it is within the bound; `None` as for `is`.
+    pub holds: Option<bool>,
+}
+
+pub(super) fn check(rows: &[Row]) -> Vec<Checked> {
+    let median = |(group, name)| find(rows, group, name)?.values.map(|values| values.p50);
+    BOUNDS
+        .iter()
+        .map(|bound| {
+            let is = median(bound.of).zip(median(bound.to)).map(|(of, to)| of / to);
+            let holds = is.map(|is| is <= bound.at_most);
+            Checked { name: bound.name.to_owned(), at_most: bound.at_most, is, holds }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::report::Unit;
+
+    fn rows(clone: f64) -> Vec<Row> {
+        let row = |group, name, value| Row::of(group, name, Unit::Milliseconds, &[value]);
+        vec![row(BOOT, READY, 1000.0), row(CLONE, ANSWER, clone)]
+    }
+
+    #[test]
+    fn a_ratio_beyond_its_bound_is_told() {
+        assert_eq!(check(&rows(90.0))[0].holds, Some(true));
+        let exceeded = &check(&rows(110.0))[0];
+        assert_eq!((exceeded.is, exceeded.holds), (Some(0.11), Some(false)));
+    }
+
+    #[test]
+    fn what_was_not_measured_is_neither_within_nor_beyond() {
+        assert!(
+            check(&rows(90.0))[1..].iter().all(|checked| checked.is.is_none() && checked.holds.is_none())
+        );
+    }
+}

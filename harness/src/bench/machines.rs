@@ -1,0 +1,150 @@
+//! Cold boots and clones, each in its phases, and what a clone keeps in memory.
+
+use std::time::{Duration, Instant};
+
+use vm::{Config, Machine, Phases};
+
+use super::report::{Row, Unit, find};
+use super::{Error, Lab};
+use crate::run::drive::drive;
+use crate::run::source::{Guest, Isolation, Source, boot};
+use crate::run::tap::Nobody;
+
+/// Clones for each cold boot, which takes some twenty times as long.
+const CLONES: usize = 8;
+/// The kernel's own first line, and few others, on the console from when it has read its command line: a kernel that is
+/// quiet does not tell when it began. Such boots are only for their phases.
+const TALKATIVE: &str = "earlyprintk=serial,ttyS0,115200 loglevel=6";
+
+pub(super) const BOOT: &str = "cold boot";
+pub(super) const READY: &str = "QEMU's start to Ready";
+pub(super) const CLONE: &str = "clone";
+pub(super) const ANSWER: &str = "QEMU's start to the guest's first answer";
+const MEMORY: &str = "private memory of a further clone";
+
+#[derive(Default)]
+struct Boots {
+    ready: Vec<Duration>,
+    until_kernel: Vec<Duration>,
+    from_kernel: Vec<Duration>,
+}
+
+#[derive(Default)]
+struct Clones {
+    emulator: Vec<Duration>,
+    restore: Vec<Duration>,
+    answer: Vec<Duration>,
+    until_answer: Vec<Duration>,
+    scenario: Vec<Duration>,
+    megabytes: Vec<f64>,
+}
+
+pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
+    let quiet = &lab.bench.config;
+    let talkative = Config { append: TALKATIVE.to_owned(), ..quiet.clone() };
+    let source = Source::open(Isolation::Clone, quiet, lab.cache, lab.progress)?;
+    let (mut boots, mut clones) = (Boots::default(), Clones::default());
+    for round in 0..lab.options.samples {
+        lab.progress.moment(&format!("measuring machines: {}/{}", round + 1, lab.options.samples));
+        let guest = boot(quiet)?;
+        boots.ready.extend(guest.machine.boot_time());
+        guest.machine.stop();
+        boots.phases(boot(&talkative)?.machine.phases());
+        for _ in 0..CLONES {
+            clones.take(lab, &source)?;
+        }
+    }
+    boots.rows(rows);
+    clones.rows(rows);
+    Ok(())
+}
+
+impl Boots {
+    fn phases(&mut self, phases: Phases) {
+        if let (Some(console), Some(ready)) = (phases.console, phases.ready) {
+            self.until_kernel.push(console);
+            self.from_kernel.push(ready.saturating_sub(console));
+        }
+    }
+
+    fn rows(&self, rows: &mut Vec<Row>) {
+        let note = "QEMU, firmware, unpacking the kernel; in boots that print";
+        rows.extend([
+            Row::times(BOOT, READY, &self.ready),
+            Row::times(BOOT, "QEMU's start to the kernel's first line", &self.until_kernel).note(note),
+            Row::times(BOOT, "the kernel's first line to Ready", &self.from_kernel)
+                .note("in boots that print"),
+        ]);
+        compare(rows, BOOT);
+    }
+}
+
+impl Clones {
+    fn take(&mut self, lab: &Lab<'_>, source: &Source) -> Result<(), Error> {
+        let scenario = lab.trivial()?;
+        let begun = Instant::now();
+        let Guest { mut machine, .. } = source.machine()?;
+        let restored = begun.elapsed();
+        let driven = drive(&mut machine, scenario.plan(), &Nobody);
+        let Some(first) = driven.first else {
+            let said = driven.ending.map_or_else(String::new, |ending| ending.to_string());
+            return Err(Error::broken(&scenario.name, said));
+        };
+        self.phases(machine.phases());
+        self.answer.push(first);
+        self.until_answer.push(restored + first);
+        self.scenario.push(driven.duration.saturating_sub(first));
+        self.megabytes.extend(private(&machine));
+        Ok(())
+    }
+
+    fn phases(&mut self, phases: Phases) {
+        if let (Some(emulator), Some(ready)) = (phases.emulator, phases.ready) {
+            self.emulator.push(emulator);
+            self.restore.push(ready.saturating_sub(emulator));
+        }
+    }
+
+    fn rows(&self, rows: &mut Vec<Row>) {
+        rows.extend([
+            Row::times(CLONE, ANSWER, &self.until_answer),
+            Row::times(CLONE, "QEMU's start to its greeting", &self.emulator),
+            Row::times(CLONE, "restoring the devices", &self.restore),
+            Row::times(CLONE, "the guest's first answer", &self.answer),
+            Row::times(CLONE, "the rest of a trivial scenario", &self.scenario),
+        ]);
+        compare(rows, CLONE);
+        rows.push(Row::of(CLONE, MEMORY, Unit::Megabytes, &self.megabytes).note("after a trivial scenario"));
+    }
+}
+
+/// Gives the rows of a group their ratio to a cold boot.
+fn compare(rows: &mut [Row], group: &str) {
+    let base = find(rows, BOOT, READY).cloned();
+    for row in rows.iter_mut().filter(|row| row.group == group) {
+        *row = row.clone().compared(base.as_ref());
+    }
+}
+
+/// Megabytes that QEMU shares with nobody: what one more clone costs. proc_pid_smaps(5)
+fn private(machine: &Machine) -> Option<f64> {
+    let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", machine.pid())).ok()?;
+    kibibytes(&rollup, "Private_Dirty:").map(|kibibytes| kibibytes * 1024.0 / 1e6)
+}
+
+fn kibibytes(rollup: &str, name: &str) -> Option<f64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_says_of_private_memory() {
+        let rollup = "Rss:  900 kB\nPrivate_Clean:   7 kB\nPrivate_Dirty:    20480 kB\n";
+        assert_eq!(kibibytes(rollup, "Private_Dirty:"), Some(20480.0));
+        assert_eq!(kibibytes("Rss: 900 kB\n", "Private_Dirty:"), None);
+    }
+}

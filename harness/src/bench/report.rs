@@ -1,0 +1,218 @@
+//! What was measured, as data: the JSON report.
+
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::budget::{self, Checked};
+use super::{Lab, table};
+use crate::report::Percentiles;
+
+/// See [`Report::schema`].
+const SCHEMA: u32 = 1;
+
+/// One run of all measurements.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// Version 1 of this format; it changes when a reader of the old one would misread the new one.
+    pub schema: u32,
+    /// Version of nsproof.
+    pub nsproof: String,
+    /// When it ended: RFC 3339, UTC.
+    pub ended: String,
+    /// The guest's kernel, as `uname -r` says it.
+    pub kernel: String,
+    /// `kvm` or `tcg`.
+    pub accel: String,
+    /// CPUs that this machine gives.
+    pub cpus: usize,
+    /// `/proc/loadavg` before the first measurement.
+    pub load: String,
+    /// Rounds.
+    pub samples: usize,
+    /// The measurements.
+    pub rows: Vec<Row>,
+    /// The bounds, and what became of them.
+    pub budget: Vec<Checked>,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Rows of a group can be compared.
+    pub group: String,
+    /// What was measured.
+    pub name: String,
+    /// Of `values`.
+    pub unit: Unit,
+    /// How often.
+    pub n: usize,
+    /// `None` if it could not be measured: the note says why.
+    pub values: Option<Percentiles>,
+    /// Its median next to another row's.
+    pub ratio: Option<Ratio>,
+    /// What a reader should know.
+    pub note: Option<String>,
+}
+
+/// What a value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unit {
+    /// Milliseconds.
+    #[serde(rename = "ms")]
+    Milliseconds,
+    /// 10^6 bytes.
+    #[serde(rename = "MB")]
+    Megabytes,
+    /// Per second.
+    #[serde(rename = "/s")]
+    PerSecond,
+}
+
+/// How many times another row's median this one is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "said by the type")]
+pub struct Ratio {
+    pub to: String,
+    pub times: f64,
+}
+
+impl Unit {
+    /// As it is written behind a number.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Unit::Milliseconds => "ms",
+            Unit::Megabytes => "MB",
+            Unit::PerSecond => "/s",
+        }
+    }
+}
+
+impl Row {
+    /// A row of observed values.
+    pub fn of(group: &str, name: &str, unit: Unit, values: &[f64]) -> Self {
+        Row {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            unit,
+            n: values.len(),
+            values: Percentiles::of(values.iter().copied()),
+            ratio: None,
+            note: None,
+        }
+    }
+
+    /// A row of times.
+    pub fn times(group: &str, name: &str, times: &[Duration]) -> Self {
+        let values: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
+        Row::of(group, name, Unit::Milliseconds, &values)
+    }
+
+    /// With a remark.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// With the ratio to another row, if both were measured.
+    #[must_use]
+    pub fn compared(mut self, other: Option<&Row>) -> Self {
+        self.ratio = other.and_then(|other| {
+            let times = self.values?.p50 / other.values?.p50;
+            times.is_finite().then(|| Ratio { to: other.name.clone(), times })
+        });
+        self
+    }
+}
+
+impl Report {
+    pub(super) fn new(lab: &Lab<'_>, load: String, rows: Vec<Row>) -> Self {
+        Report {
+            schema: SCHEMA,
+            nsproof: env!("CARGO_PKG_VERSION").to_owned(),
+            ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            kernel: lab.bench.config.kernel.release.clone(),
+            accel: lab.bench.accel.accelerator.name().to_owned(),
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            load,
+            samples: lab.options.samples,
+            budget: budget::check(&rows),
+            rows,
+        }
+    }
+
+    /// Whether nothing that was measured is beyond its bound.
+    pub fn is_within_budget(&self) -> bool {
+        self.budget.iter().all(|checked| checked.holds != Some(false))
+    }
+
+    /// For people.
+    pub fn table(&self) -> String {
+        table::render(self)
+    }
+
+    /// For machines.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a report is plain data") + "\n"
+    }
+}
+
+/// The row of that group and name.
+pub(super) fn find<'a>(rows: &'a [Row], group: &str, name: &str) -> Option<&'a Row> {
+    rows.iter().find(|row| row.group == group && row.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let nsrun = Row::of("start", "nsrun", Unit::Milliseconds, &[4.0, 6.0, 5.0]);
+        let crun =
+            Row::of("start", "crun", Unit::Milliseconds, &[12.5]).note("a cgroup too").compared(Some(&nsrun));
+        let runc =
+            Row::of("start", "runc", Unit::Milliseconds, &[]).note("not installed").compared(Some(&nsrun));
+        Report {
+            schema: SCHEMA,
+            nsproof: "0.1.0".into(),
+            ended: "2026-01-01T00:00:00Z".into(),
+            kernel: "6.1.0".into(),
+            accel: "tcg".into(),
+            cpus: 2,
+            load: "0.10".into(),
+            samples: 3,
+            budget: budget::check(&[]),
+            rows: vec![nsrun, crun, runc],
+        }
+    }
+
+    #[test]
+    fn json_has_the_documented_shape() {
+        let json: serde_json::Value = serde_json::from_str(&report().json()).unwrap();
+        assert_eq!(
+            json["rows"][1],
+            serde_json::json!({
+                "group": "start", "name": "crun", "unit": "ms", "n": 1, "values": {"p50": 12.5, "p99": 12.5},
+                "ratio": {"to": "nsrun", "times": 2.5}, "note": "a cgroup too",
+            })
+        );
+        assert_eq!(json["rows"][2]["values"], serde_json::Value::Null);
+        assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report());
+    }
+
+    #[test]
+    fn the_table_is_aligned() {
+        let lines = [
+            "start    n      p50      p99  ratio",
+            "  nsrun  3   5.0 ms   6.0 ms",
+            "  crun   1  12.5 ms  12.5 ms   2.50  a cgroup too",
+            "  runc   0        -        -         not installed",
+        ];
+        let table = report().table();
+        assert!(table.contains(&lines.join("\n")), "{table}");
+    }
+}

@@ -1,0 +1,97 @@
+//! Whole runs: machines, plans, guests, events and verdicts.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::machines::{BOOT, READY};
+use super::report::{Row, Unit, find};
+use super::{Error, Lab};
+use crate::judge::Status;
+use crate::run;
+use crate::run::tap::Nobody;
+use crate::run::{Isolation, schedule};
+use crate::scenario::Scenario;
+
+/// Scenarios of a round: enough that its begin and end do not count.
+const BATCH: usize = 20;
+
+const RATE: &str = "scenarios a second";
+const RUN: &str = "run";
+const COMMAND: &str = "a few scenarios, with cargo";
+const ALL: &str = "every scenario";
+
+fn lanes(jobs: usize) -> String {
+    if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
+}
+
+pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
+    rates(lab, rows)?;
+    let cold = find(rows, BOOT, READY).cloned();
+    let jobs = lab.options.run.jobs;
+    let all = timed(lab, &lab.options.scenarios, jobs, None)?;
+    let note = format!("{} scenarios, {}", lab.options.scenarios.len(), lanes(jobs));
+    rows.push(Row::times(RUN, ALL, &[all]).note(note).compared(cold.as_ref()));
+    // Once before it counts: cargo may have something to build.
+    typed(lab)?;
+    let warm = (0..lab.options.samples).map(|_| typed(lab)).collect::<Result<Vec<_>, _>>()?;
+    let words: Vec<_> = lab.options.command.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+    rows.push(Row::times(RUN, COMMAND, &warm).note(words.join(" ")).compared(cold.as_ref()));
+    Ok(())
+}
+
+/// A trivial scenario again and again: a clone for each on one lane and on all, and as runs share them here, in turns.
+fn rates(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
+    let batch = vec![lab.trivial()?.clone(); BATCH];
+    let jobs = lab.options.run.jobs;
+    let shared = Isolation::Shared;
+    let mut ways = vec![(1, Isolation::Clone), (jobs, Isolation::Clone), (1, shared), (jobs, shared)];
+    ways.dedup();
+    let mut rates = vec![Vec::new(); ways.len()];
+    for _ in 0..lab.options.samples {
+        for (&(jobs, isolation), rates) in ways.iter().zip(&mut rates) {
+            rates.push(BATCH as f64 / timed(lab, &batch, jobs, Some(isolation))?.as_secs_f64());
+        }
+    }
+    let first = rows.len();
+    for ((jobs, isolation), rates) in ways.into_iter().zip(&rates) {
+        let name = format!("isolation {}, {}", isolation.word(), lanes(jobs));
+        let row = Row::of(RATE, &name, Unit::PerSecond, rates).compared(rows.get(first));
+        rows.push(row);
+    }
+    Ok(())
+}
+
+/// How long a run takes in which nothing may fail.
+fn timed(
+    lab: &Lab<'_>,
+    scenarios: &[Scenario],
+    jobs: usize,
+    isolation: Option<Isolation>,
+) -> Result<Duration, Error> {
+    let options = run::Options { jobs, isolation, ..lab.options.run.clone() };
+    let begun = Instant::now();
+    let (_, outcomes) = schedule::run(scenarios, lab.bench, &options, lab.cache, lab.progress, &Nobody)?;
+    let time = begun.elapsed();
+    match outcomes.iter().find(|outcome| !matches!(outcome.status, Status::Pass | Status::Skip)) {
+        None => Ok(time),
+        Some(outcome) => {
+            let reason = outcome.reason.as_deref().unwrap_or_default();
+            Err(Error::broken(&outcome.scenario, format!("{}: {reason}", outcome.status.word())))
+        }
+    }
+}
+
+/// How long the command takes that a person types.
+fn typed(lab: &Lab<'_>) -> Result<Duration, Error> {
+    let (program, arguments) = lab.options.command.split_first().expect("a command has a program");
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    let begun = Instant::now();
+    let output = command.output().map_err(|error| Error::broken(program.to_string_lossy(), error))?;
+    let time = begun.elapsed();
+    if output.status.success() {
+        return Ok(time);
+    }
+    let said = format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    Err(Error::broken(program.to_string_lossy(), said.trim()))
+}
