@@ -101,11 +101,12 @@ fn a_lost_verdict_alone_is_an_exit_code_of_its_own() {
 
 #[test]
 fn a_kernel_that_hangs_is_lost_within_its_deadline() {
-    let started = std::time::Instant::now();
     let ran = vm_test(&[fixture("kernel-hang").to_str().unwrap()]);
     ran.assert(3, &["deadline"]);
-    assert_eq!(ran.report()["results"][0]["status"], "miss");
-    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+    let result = &ran.report()["results"][0];
+    assert_eq!(result["status"], "miss");
+    // The scenario's own second, and the grace in which a guest may still answer.
+    assert!(result["duration_ms"].as_u64() < Some(20_000), "{}", result["duration_ms"]);
 }
 
 #[test]
