@@ -212,5 +212,6 @@ fn assert_no_growth(samples: &[Sample]) {
     let descriptors = |part: &[Sample]| part.iter().map(|sample| sample.descriptors).max().unwrap();
     assert!(memory(late) <= memory(early) + 4096, "{} kB grew to {} kB", memory(early), memory(late));
     let (few, many) = (descriptors(early), descriptors(late));
-    assert!(many <= few + 4, "{few} descriptors became {many}");
+    // A second machine at the moment of a sample has ten of its own at the most; a leak has as many for each of them.
+    assert!(many <= few + 10, "{few} descriptors became {many}");
 }

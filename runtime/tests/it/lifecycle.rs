@@ -216,8 +216,9 @@ fn each_step_is_traced_with_what_it_changed() {
     assert!(unshared.ends_with(said.out.trim()), "{said:?}");
 }
 
-/// A session of `nsrun run FLAGS -- PROGRAM` on a terminal, in which `typed` is typed once the program said `ready`.
-fn on_a_terminal(flags: &str, program: &str, typed: &[u8]) -> Said {
+/// A session of `nsrun run FLAGS -- PROGRAM` on a terminal, in which `typed` is typed once the program said `ready`, and
+/// again until it ends: a first Ctrl-C may meet the shell that is about to become the program.
+fn on_a_terminal(flags: &str, program: &str, typed: &'static [u8]) -> Said {
     let command = format!("{} run {flags} -- /bin/sh -c '{program}'", nsrun());
     let mut script = Command::new("script");
     script.args(["--quiet", "--flush", "--return", "--command", &command, "/dev/null"]);
@@ -227,10 +228,16 @@ fn on_a_terminal(flags: &str, program: &str, typed: &[u8]) -> Said {
     output.read_line(&mut line).unwrap();
     assert_eq!(line.trim_end(), "ready");
     let mut keyboard = script.stdin.take().unwrap();
-    keyboard.write_all(typed).unwrap();
+    let typist = std::thread::spawn(move || {
+        while keyboard.write_all(typed).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+    });
     let mut out = String::new();
     output.read_to_string(&mut out).unwrap();
-    Said { out, err: String::new(), code: script.wait().unwrap().code() }
+    let code = script.wait().unwrap().code();
+    typist.join().unwrap();
+    Said { out, err: String::new(), code }
 }
 
 const INTERRUPT: &[u8] = b"\x03";
@@ -249,7 +256,7 @@ const INTERRUPT: &[u8] = b"\x03";
 fn a_terminal_is_the_programs(
     #[case] flags: &str,
     #[case] program: &str,
-    #[case] typed: &[u8],
+    #[case] typed: &'static [u8],
     #[case] code: i32,
 ) {
     if !need(Need::Root) {
