@@ -54,10 +54,13 @@ pub(crate) fn prepare(spec: &Spec, root: &Root) -> Result<Tree, Fault> {
 
 /// Copies the skeleton into the new root.
 pub(crate) fn fill(tree: &Tree, root: &Root) -> Result<(), Fault> {
-    match &root.skeleton {
-        Some(skeleton) => skeleton::copy(skeleton, &tree.path()),
-        None => Ok(()),
-    }
+    let Some(skeleton) = &root.skeleton else { return Ok(()) };
+    // By short paths: the kernel would walk through procfs for each that begins with the tree's own.
+    let skeleton = std::path::absolute(skeleton)?;
+    let before = file::handle(Path::new("."))?;
+    file::change_directory_to(tree)?;
+    skeleton::copy(&skeleton, Path::new("."))?;
+    Ok(file::change_directory_to(before)?)
 }
 
 /// Makes the tree's mount the root of the mount namespace.

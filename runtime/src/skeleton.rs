@@ -1,13 +1,13 @@
 //! A directory copied whole: files, links, devices, with modes, owners, times and file capabilities.
 
 use std::collections::HashMap;
-use std::fs::{self, Metadata, Permissions};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::step::{About, Fault};
 use crate::sys::file::{self, Node};
-use crate::sys::{self, Errno};
+use crate::sys::{self, Errno, credentials};
 
 /// The extended attribute that makes a program a privileged one. capabilities(7)
 const FILE_CAPABILITIES: &str = "security.capability";
@@ -18,12 +18,15 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
     if !root.is_dir() {
         return Err(Errno::ENOTDIR).about(|| from.display().to_string());
     }
-    let mut copier = Copier { linked: HashMap::new() };
+    let mut copier = Copier { own: credentials::effective_ids(), linked: HashMap::new() };
     copier.directory(from, to)?;
-    attributes(from, to, &root).about(|| from.display().to_string())
+    fs::set_permissions(to, Permissions::from_mode(mode(&root)))?;
+    copier.attributes(from, to, &root).about(|| from.display().to_string())
 }
 
 struct Copier {
+    /// User and group of what this process makes.
+    own: (u32, u32),
     /// Where the first name of a file with several was copied to, by device and inode.
     linked: HashMap<(u64, u64), PathBuf>,
 }
@@ -32,27 +35,29 @@ impl Copier {
     fn directory(&mut self, from: &Path, to: &Path) -> Result<(), Fault> {
         for entry in fs::read_dir(from).about(|| from.display().to_string())? {
             let entry = entry.about(|| from.display().to_string())?;
-            self.entry(&entry.path(), &to.join(entry.file_name()))?;
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            let found = entry.metadata().about(|| from.display().to_string())?;
+            self.entry(&from, &to, &found)?;
         }
         Ok(())
     }
 
-    fn entry(&mut self, from: &Path, to: &Path) -> Result<(), Fault> {
+    /// Everything is made with its mode, for the file mode creation mask is 0.
+    fn entry(&mut self, from: &Path, to: &Path, found: &Metadata) -> Result<(), Fault> {
         let about = || from.display().to_string();
-        let found = fs::symlink_metadata(from).about(about)?;
         if found.is_dir() {
-            fs::create_dir(to).about(about)?;
+            DirBuilder::new().mode(mode(found)).create(to).about(about)?;
             self.directory(from, to)?;
-        } else if let Some(first) = self.first_name(&found, to) {
+        } else if let Some(first) = self.first_name(found, to) {
             return fs::hard_link(first, to).about(about);
         } else if found.is_symlink() {
             symlink(fs::read_link(from).about(about)?, to).about(about)?;
         } else if found.is_file() {
             fs::copy(from, to).about(about)?;
         } else {
-            node(to, &found).about(about)?;
+            node(to, found).about(about)?;
         }
-        attributes(from, to, &found).about(about)
+        self.attributes(from, to, found).about(about)
     }
 
     fn first_name(&mut self, found: &Metadata, to: &Path) -> Option<PathBuf> {
@@ -63,6 +68,27 @@ impl Copier {
         let first = self.linked.get(&key).cloned();
         self.linked.entry(key).or_insert_with(|| to.to_path_buf());
         first
+    }
+
+    /// Owner before mode, because a change of owner clears the setuid bit, and times last.
+    fn attributes(&self, from: &Path, to: &Path, found: &Metadata) -> Result<(), Fault> {
+        let other = (found.uid(), found.gid()) != self.own;
+        if other {
+            match file::change_owner(to, found.uid(), found.gid()) {
+                // An owner whom the user namespace does not have becomes its root, who made the copy.
+                Ok(()) | Err(Errno::EINVAL) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        // mkdir(2) gives no directory the setuid or setgid bit.
+        if (other || found.mode() & 0o6000 != 0) && !found.is_symlink() {
+            fs::set_permissions(to, Permissions::from_mode(mode(found)))?;
+        }
+        if found.is_file() && file::attributes(from)?.iter().any(|name| name == FILE_CAPABILITIES) {
+            file::copy_attribute(from, to, FILE_CAPABILITIES.as_ref())?;
+        }
+        let accessed = (found.atime(), found.atime_nsec());
+        Ok(file::change_times(to, accessed, (found.mtime(), found.mtime_nsec()))?)
     }
 }
 
@@ -78,22 +104,9 @@ fn node(to: &Path, found: &Metadata) -> sys::Result<()> {
         Node::Socket
     };
     let (Some(parent), Some(name)) = (to.parent(), to.file_name()) else { return Err(Errno::EINVAL) };
-    file::make_node_at(file::handle(parent)?, name, node, found.mode() & 0o7777)
+    file::make_node_at(file::handle(parent)?, name, node, mode(found))
 }
 
-/// Owner before mode, because a change of owner clears the setuid bit, and times last.
-fn attributes(from: &Path, to: &Path, found: &Metadata) -> Result<(), Fault> {
-    match file::change_owner(to, found.uid(), found.gid()) {
-        // An owner whom the user namespace does not have becomes its root, who made the copy.
-        Ok(()) | Err(Errno::EINVAL) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    if !found.is_symlink() {
-        fs::set_permissions(to, Permissions::from_mode(found.mode() & 0o7777))?;
-    }
-    if found.is_file() && file::attributes(from)?.iter().any(|name| name == FILE_CAPABILITIES) {
-        file::copy_attribute(from, to, FILE_CAPABILITIES.as_ref())?;
-    }
-    let accessed = (found.atime(), found.atime_nsec());
-    Ok(file::change_times(to, accessed, (found.mtime(), found.mtime_nsec()))?)
+fn mode(found: &Metadata) -> u32 {
+    found.mode() & 0o7777
 }

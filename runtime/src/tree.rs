@@ -22,11 +22,6 @@ impl Tree {
         Tree(handle)
     }
 
-    /// A path by which system calls reach the tree's root.
-    pub(crate) fn path(&self) -> PathBuf {
-        file::path_of(&self.0)
-    }
-
     /// What is at a path of the tree; `None` if nothing is.
     pub(crate) fn find(&self, path: &Path, links: Links) -> sys::Result<Option<OwnedFd>> {
         match file::handle_in(self.0.as_fd(), &relative(path), links) {
