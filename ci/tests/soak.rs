@@ -209,9 +209,9 @@ fn assert_no_growth(samples: &[Sample]) {
     let quarter = samples.len() / 4;
     let (early, late) = (&samples[quarter..2 * quarter], &samples[3 * quarter..]);
     let memory = |part: &[Sample]| part.iter().map(|sample| sample.memory_kb).max().unwrap();
-    let descriptors = |part: &[Sample]| part.iter().map(|sample| sample.descriptors).max().unwrap();
+    let descriptors = |part: &[Sample]| part.iter().map(|sample| sample.descriptors).min().unwrap();
     assert!(memory(late) <= memory(early) + 4096, "{} kB grew to {} kB", memory(early), memory(late));
     let (few, many) = (descriptors(early), descriptors(late));
-    // A second machine at the moment of a sample has ten of its own at the most; a leak has as many for each of them.
-    assert!(many <= few + 10, "{few} descriptors became {many}");
+    // The least of a quarter, and a second machine, which has eleven of its own; one lost with each machine is more.
+    assert!(many <= few + 12, "{few} descriptors became {many}");
 }
