@@ -19,7 +19,7 @@ pub(crate) struct Args {
     #[arg(value_enum)]
     parts: Vec<Part>,
     /// Rounds: in each a cold boot, and several of what is faster.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     samples: u16,
     /// The kernel, as for `vm-test`.
     #[arg(long, value_name = "K", default_value = "distro")]

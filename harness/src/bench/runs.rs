@@ -12,8 +12,10 @@ use crate::run::tap::Nobody;
 use crate::run::{Isolation, schedule};
 use crate::scenario::Scenario;
 
-/// Scenarios of a round: enough that its begin and end do not count.
-const BATCH: usize = 20;
+/// Scenarios of a round: enough that its begin and end do not count, and that a round takes a few seconds.
+fn batch(isolation: Isolation) -> usize {
+    if isolation == Isolation::Shared { 24 } else { 8 }
+}
 
 const RATE: &str = "scenarios a second";
 const RUN: &str = "run";
@@ -41,7 +43,7 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
 
 /// A trivial scenario again and again: a clone for each on one lane and on all, and as runs share them here, in turns.
 fn rates(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
-    let batch = vec![lab.trivial()?.clone(); BATCH];
+    let trivial = lab.trivial()?;
     let jobs = lab.options.run.jobs;
     let shared = Isolation::Shared;
     let mut ways = vec![(1, Isolation::Clone), (jobs, Isolation::Clone), (1, shared), (jobs, shared)];
@@ -49,7 +51,8 @@ fn rates(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     let mut rates = vec![Vec::new(); ways.len()];
     for _ in 0..lab.options.samples {
         for (&(jobs, isolation), rates) in ways.iter().zip(&mut rates) {
-            rates.push(BATCH as f64 / timed(lab, &batch, jobs, Some(isolation))?.as_secs_f64());
+            let batch = vec![trivial.clone(); batch(isolation)];
+            rates.push(batch.len() as f64 / timed(lab, &batch, jobs, Some(isolation))?.as_secs_f64());
         }
     }
     let first = rows.len();
