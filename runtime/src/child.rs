@@ -101,7 +101,7 @@ impl Child<'_> {
             Step::Route => self.route(&spec.routes[position]),
             Step::Propagation => Ok(root::propagate(spec.propagation)?),
             Step::Root => self.new_root(),
-            Step::Skeleton => root::fill(self.tree()?, root_of(spec)?),
+            Step::Skeleton => root::fill(root_of(spec)?),
             Step::Proc => mounts::proc(self.tree()?),
             Step::Sysfs => mounts::sysfs(self.tree()?),
             Step::Dev => dev::make(self.tree()?, spec),

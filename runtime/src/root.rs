@@ -26,10 +26,15 @@ pub(crate) fn propagate(propagation: Propagation) -> sys::Result<()> {
     mount::propagate(Path::new("/"), mount::propagation(word).ok_or(Errno::EINVAL)?)
 }
 
+/// Where the new root is until it becomes `/`.
+fn place(root: &Root) -> PathBuf {
+    root.dir.clone().unwrap_or_else(|| PathBuf::from(STAGE))
+}
+
 /// Mounts the new root, or takes the directory as it is where the mounts are the caller's own.
 pub(crate) fn prepare(spec: &Spec, root: &Root) -> Result<Tree, Fault> {
     let own_mounts = spec.namespaces.contains(&Namespace::Mount);
-    let target = root.dir.clone().unwrap_or_else(|| PathBuf::from(STAGE));
+    let target = place(root);
     let may_be_shared = matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged);
     let pivot = own_mounts && root.switch == Switch::Pivot;
     let private = mount::propagation("private").ok_or(Errno::EINVAL)?;
@@ -52,15 +57,9 @@ pub(crate) fn prepare(spec: &Spec, root: &Root) -> Result<Tree, Fault> {
     Ok(Tree::at(&target)?)
 }
 
-/// Copies the skeleton into the new root.
-pub(crate) fn fill(tree: &Tree, root: &Root) -> Result<(), Fault> {
-    let Some(skeleton) = &root.skeleton else { return Ok(()) };
-    // By short paths: the kernel would walk through procfs for each that begins with the tree's own.
-    let skeleton = std::path::absolute(skeleton)?;
-    let before = file::handle(Path::new("."))?;
-    file::change_directory_to(tree)?;
-    skeleton::copy(&skeleton, Path::new("."))?;
-    Ok(file::change_directory_to(before)?)
+/// Copies the skeleton into the new root, which is found by its short path: the tree's own leads through procfs.
+pub(crate) fn fill(root: &Root) -> Result<(), Fault> {
+    root.skeleton.as_ref().map_or(Ok(()), |skeleton| skeleton::copy(skeleton, &place(root)))
 }
 
 /// Makes the tree's mount the root of the mount namespace.

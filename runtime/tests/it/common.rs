@@ -113,9 +113,14 @@ pub(crate) fn on_a_host(script: &str) -> Said {
 
 /// `nsrun run FLAGS -- /bin/sh -c SCRIPT` as a user without any privilege.
 pub(crate) fn unprivileged(flags: &[&str], script: &str) -> Said {
+    unprivileged_in(Path::new("/"), flags, script)
+}
+
+/// The same, from a working directory.
+pub(crate) fn unprivileged_in(cwd: &Path, flags: &[&str], script: &str) -> Said {
     let (_directory, nsrun) = public_nsrun();
     let mut command = Command::new("setpriv");
-    command.args(["--reuid", "12345", "--regid", "12345", "--clear-groups"]).arg(nsrun);
+    command.args(["--reuid", "12345", "--regid", "12345", "--clear-groups"]).arg(nsrun).current_dir(cwd);
     command.arg("run").args(flags).args(["--", "/bin/sh", "-c", script]).stdin(Stdio::null());
     Said::of(command.output().unwrap())
 }

@@ -1,10 +1,12 @@
 //! Bad input: each with what is wrong and the way out, before anything is built.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use rstest::rstest;
 
-use crate::common::{Need, Said, need, nsrun, run, specification, unprivileged};
+use crate::common::{Need, Said, need, nsrun, run, skeleton, specification, unprivileged, unprivileged_in};
 
 #[rstest]
 #[case::a_long_hostname(&["-u", "--hostname", LONG], "hostname: 65 bytes, at most 64 are allowed")]
@@ -129,6 +131,19 @@ fn without_privileges_the_way_out_is_told(#[case] flags: &[&str], #[case] failur
     }
     let said = unprivileged(flags, "true").failed(125);
     assert!(said.contains(&format!("nsrun: {failure}\n  help: ")), "{said}");
+}
+
+#[test]
+fn the_callers_working_directory_need_not_be_within_its_reach() {
+    if !need(Need::UnprivilegedUsers) {
+        return;
+    }
+    let private = tempfile::tempdir().unwrap();
+    fs::set_permissions(private.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let skeleton = skeleton();
+    let path = skeleton.path().to_str().unwrap();
+    let said = unprivileged_in(private.path(), &["--all", "--skeleton", path], "pwd").ok();
+    assert_eq!(said, "/\n");
 }
 
 #[test]
