@@ -287,10 +287,11 @@ impl Problems {
         let before = self.0.len();
         for (field, list) in lists(wanted) {
             for (index, name) in list.iter().enumerate() {
-                let known = name.eq_ignore_ascii_case(ALL) || parse(name).is_some();
-                let message = format!("`{name}` is not a capability");
-                let help = format!("known are ALL {}", names().join(" "));
-                self.demand(known, format!("capabilities.{field}[{index}]"), message, &help);
+                if !name.eq_ignore_ascii_case(ALL) && parse(name).is_none() {
+                    let message = format!("`{name}` is not a capability");
+                    let help = format!("known are ALL {}", names().join(" "));
+                    self.demand(false, format!("capabilities.{field}[{index}]"), message, &help);
+                }
             }
         }
         if self.0.len() == before {

@@ -71,9 +71,9 @@ fn the_skeleton_is_copied_whole() {
         assert!(done.unwrap().success(), "{script}");
     };
     shell(
-        "chown 3:4 secret; chmod 4711 secret; chmod 1777 sticky; mkfifo pipe; mknod dev0 c 1 3; touch -d @1000000 secret",
+        "chown 3:4 secret; chmod 4711 secret; chmod 1777 sticky; mkdir team; chmod 2750 team; mkfifo pipe; mknod dev0 c 1 3; touch -d @1000000 secret",
     );
-    let script = "cd /; stat -c '%n %f %u %g %h %s %t:%T %Y' secret second sticky pipe dev0; readlink dangling; stat -c %i secret second | uniq | wc -l";
+    let script = "cd /; stat -c '%n %f %u %g %h %s %t:%T %Y' secret second sticky team pipe dev0; readlink dangling; stat -c %i secret second | uniq | wc -l";
     let seen = in_skeleton(&skeleton, &[], script).ok();
     let expected = |name: &str| {
         let found = fs::symlink_metadata(at(name)).unwrap();
@@ -89,7 +89,7 @@ fn the_skeleton_is_copied_whole() {
         )
     };
     let mut lines = seen.lines();
-    for name in ["secret", "second", "sticky", "pipe", "dev0"] {
+    for name in ["secret", "second", "sticky", "team", "pipe", "dev0"] {
         assert_eq!(lines.next().unwrap(), expected(name));
     }
     assert_eq!(lines.collect::<Vec<_>>(), ["/nowhere", "1"]);
