@@ -217,9 +217,10 @@ fn each_step_is_traced_with_what_it_changed() {
 }
 
 /// A session of `nsrun run FLAGS -- PROGRAM` on a terminal, in which `typed` is typed once the program said `ready`, and
-/// again until it ends: a first Ctrl-C may meet the shell that is about to become the program.
+/// again until it ends: a first Ctrl-C may meet the shell that is about to become the program. script(1) asks `$SHELL` to
+/// run it, and Ctrl-C would end a shell that stays, as dash does, hence the `exec`.
 fn on_a_terminal(flags: &str, program: &str, typed: &'static [u8]) -> Said {
-    let command = format!("{} run {flags} -- /bin/sh -c '{program}'", nsrun());
+    let command = format!("exec {} run {flags} -- /bin/sh -c '{program}'", nsrun());
     let mut script = Command::new("script");
     script.args(["--quiet", "--flush", "--return", "--command", &command, "/dev/null"]);
     let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
