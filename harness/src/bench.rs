@@ -18,7 +18,7 @@ pub use self::budget::Checked;
 pub use self::report::{Ratio, Report, Row, Unit};
 use crate::progress::Progress;
 use crate::run;
-use crate::run::bench::Bench;
+use crate::run::testbed::Testbed;
 use crate::scenario::Scenario;
 
 /// What to measure, and how often.
@@ -80,8 +80,8 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, Error> {
     let load = load();
     let cache = vm::Cache::open()?;
     let kernel = options.run.kernels.first().map_or("distro", String::as_str);
-    let bench = Bench::prepare(kernel, &options.scenarios, &options.run, &cache, progress)?;
-    let lab = Lab { options, bench: &bench, cache: &cache, progress };
+    let testbed = Testbed::prepare(kernel, &options.scenarios, &options.run, &cache, progress)?;
+    let lab = Lab { options, testbed: &testbed, cache: &cache, progress };
     let mut rows = Vec::new();
     for part in &options.parts {
         match part {
@@ -105,7 +105,7 @@ pub fn run(options: &Options, progress: &Progress) -> Result<Report, Error> {
 /// What the measurements share.
 struct Lab<'a> {
     options: &'a Options,
-    bench: &'a Bench,
+    testbed: &'a Testbed,
     cache: &'a vm::Cache,
     progress: &'a Progress,
 }

@@ -1,15 +1,15 @@
 //! A run: scenarios on kernels, each in a virtual machine, to a report.
 //!
 //! ```text
-//! Options ─▶ Bench (a kernel with all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
+//! Options ─▶ Testbed (a kernel with all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
 //! ```
 
-pub(crate) mod bench;
 pub(crate) mod drive;
 mod history;
 pub(crate) mod schedule;
 pub(crate) mod source;
 pub(crate) mod tap;
+pub(crate) mod testbed;
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -19,9 +19,9 @@ use vm::{Cache, Qemu, accel};
 use crate::progress::Progress;
 use crate::report;
 use crate::scenario::Scenario;
-use bench::Bench;
 pub use source::{Isolation, is_ready};
 pub use tap::Tap;
+use testbed::Testbed;
 
 /// Lines of a lost machine's console that a report keeps.
 const TAIL: usize = 20;
@@ -68,8 +68,8 @@ pub fn run_tapped(
     let mut kernels = Vec::new();
     let mut results = Vec::new();
     for name in &options.kernels {
-        let bench = Bench::prepare(name, scenarios, options, &cache, progress)?;
-        let (kernel, outcomes) = schedule::run(scenarios, &bench, options, &cache, progress, tap)?;
+        let testbed = Testbed::prepare(name, scenarios, options, &cache, progress)?;
+        let (kernel, outcomes) = schedule::run(scenarios, &testbed, options, &cache, progress, tap)?;
         kernels.push(kernel);
         results.extend(outcomes);
     }

@@ -40,7 +40,7 @@ struct Clones {
 }
 
 pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
-    let quiet = &lab.bench.config;
+    let quiet = &lab.testbed.config;
     let talkative = Config { append: TALKATIVE.to_owned(), ..quiet.clone() };
     let source = Source::open(Isolation::Clone, quiet, lab.cache, lab.progress)?;
     let (mut boots, mut clones) = (Boots::default(), Clones::default());

@@ -73,7 +73,7 @@ fn timed(
 ) -> Result<Duration, Error> {
     let options = run::Options { jobs, isolation, ..lab.options.run.clone() };
     let begun = Instant::now();
-    let (_, outcomes) = schedule::run(scenarios, lab.bench, &options, lab.cache, lab.progress, &Nobody)?;
+    let (_, outcomes) = schedule::run(scenarios, lab.testbed, &options, lab.cache, lab.progress, &Nobody)?;
     let time = begun.elapsed();
     match outcomes.iter().find(|outcome| !matches!(outcome.status, Status::Pass | Status::Skip)) {
         None => Ok(time),

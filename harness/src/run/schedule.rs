@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use vm::{Cache, Ending};
 
-use super::bench::{Bench, is_decided};
 use super::drive::{Driven, drive};
 use super::history::History;
 use super::source::{Guest, Isolation, Source, boot};
 use super::tap::Tap;
+use super::testbed::{Testbed, is_decided};
 use super::{Options, TAIL};
 use crate::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
@@ -25,18 +25,18 @@ const RUNTIME: &str = "nsrun";
 /// Runs all scenarios on one kernel.
 pub(crate) fn run(
     scenarios: &[Scenario],
-    bench: &Bench,
+    testbed: &Testbed,
     options: &Options,
     cache: &Cache,
     progress: &Progress,
     tap: &dyn Tap,
 ) -> vm::Result<(report::Kernel, Vec<Outcome>)> {
-    let isolation = options.isolation.unwrap_or_else(|| Isolation::fitting(bench.accel.accelerator));
-    let source = Source::open(isolation, &bench.config, cache, progress)?;
-    let history = History::open(cache, &bench.name);
+    let isolation = options.isolation.unwrap_or_else(|| Isolation::fitting(testbed.accel.accelerator));
+    let source = Source::open(isolation, &testbed.config, cache, progress)?;
+    let history = History::open(cache, &testbed.name);
     let line = Line {
         scenarios,
-        bench,
+        testbed,
         source,
         isolation,
         confirm: options.confirm && isolation != Isolation::Boot,
@@ -61,7 +61,7 @@ pub(crate) fn run(
 /// What the lanes share.
 struct Line<'a> {
     scenarios: &'a [Scenario],
-    bench: &'a Bench,
+    testbed: &'a Testbed,
     source: Source,
     isolation: Isolation,
     /// A result that is no pass is confirmed in a cold boot. Not, if every machine is one anyway.
@@ -92,7 +92,7 @@ impl Line<'_> {
             let scenario = &self.scenarios[index];
             self.progress.moment(&format!(
                 "{}: {}/{} {}",
-                self.bench.name,
+                self.testbed.name,
                 begun + 1,
                 self.scenarios.len(),
                 scenario.name
@@ -120,7 +120,7 @@ impl Line<'_> {
         if !self.confirm || matches!(outcome.status, Status::Pass | Status::Skip) {
             return;
         }
-        outcome.again = Some(match boot(&self.bench.config) {
+        outcome.again = Some(match boot(&self.testbed.config) {
             Ok(guest) => {
                 let (again, _) = self.one(scenario, guest);
                 Again { status: again.status, reason: again.reason }
@@ -131,9 +131,9 @@ impl Line<'_> {
 
     /// Runs one scenario; the machine is given back if it survived.
     fn one(&self, scenario: &Scenario, mut guest: Guest) -> (Outcome, Option<Guest>) {
-        if let Some((need, reason)) = self.bench.unmet(scenario, &guest.ready) {
+        if let Some((need, reason)) = self.testbed.unmet(scenario, &guest.ready) {
             let verdict = Verdict::skipped(scenario, need, &reason);
-            return (Outcome::new(&self.bench.name, RUNTIME, scenario, verdict, 0), Some(guest));
+            return (Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, 0), Some(guest));
         }
         let mut plan = scenario.plan();
         plan.needs.retain(|need| !is_decided(need));
@@ -147,7 +147,7 @@ impl Line<'_> {
         }
         let verdict = judge(scenario, &evidence);
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let mut outcome = Outcome::new(&self.bench.name, RUNTIME, scenario, verdict, milliseconds);
+        let mut outcome = Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, milliseconds);
         outcome.console = console;
         (outcome, ending.is_none().then_some(guest))
     }
@@ -179,7 +179,7 @@ impl Line<'_> {
         let mut evidence = Evidence::default();
         evidence.lose(reason);
         let verdict = judge(scenario, &evidence);
-        Outcome { console, ..Outcome::new(&self.bench.name, RUNTIME, scenario, verdict, 0) }
+        Outcome { console, ..Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, 0) }
     }
 
     fn noted(&self, guest: Guest) -> Guest {
@@ -199,10 +199,10 @@ impl Line<'_> {
             Source::Cold(_) => (starts.times.iter().min().copied().map(milliseconds), None),
         };
         report::Kernel {
-            name: self.bench.name.clone(),
+            name: self.testbed.name.clone(),
             release: starts.release.clone(),
-            accel: self.bench.accel.accelerator.name().to_owned(),
-            accel_reason: self.bench.accel.reason.clone(),
+            accel: self.testbed.accel.accelerator.name().to_owned(),
+            accel_reason: self.testbed.accel.reason.clone(),
             isolation: self.isolation.word().to_owned(),
             boot_ms,
             clone_ms,

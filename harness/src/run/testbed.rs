@@ -13,14 +13,14 @@ use crate::plan::Need;
 use crate::progress::Progress;
 use crate::scenario::Scenario;
 
-/// Modules that every guest gets if its kernel has them. A guest does not depend on the scenarios that were chosen: the
-/// same initramfs serves every filter.
+/// Modules that every guest gets if its kernel has them: whatever this repository's scenarios need, so that one initramfs,
+/// and with it one template, serves every filter. Only a scenario from elsewhere may need more, and has a guest of its own.
 const MODULES: &[&str] = &["dummy", "overlay", "veth"];
 /// Under emulation memory costs time only where it is touched.
 const MEMORY_MIB: u32 = 256;
 
 /// A kernel, ready to be booted.
-pub(crate) struct Bench {
+pub(crate) struct Testbed {
     /// As it was asked for.
     pub(crate) name: String,
     pub(crate) config: Config,
@@ -28,7 +28,7 @@ pub(crate) struct Bench {
     closure: Closure,
 }
 
-impl Bench {
+impl Testbed {
     /// Fetches, packs and tries out whatever is not in the cache.
     pub(crate) fn prepare(
         name: &str,
@@ -53,7 +53,7 @@ impl Bench {
         };
         let accel = accel::choose(options.accel, &config, cache, progress)?;
         config.accelerator = accel.accelerator;
-        Ok(Bench { name: name.to_owned(), config, accel, closure: prepared.closure })
+        Ok(Testbed { name: name.to_owned(), config, accel, closure: prepared.closure })
     }
 
     /// The first need that this kernel cannot meet, and why. Needs that only a running guest can tell of are left to it.
@@ -78,7 +78,7 @@ impl Bench {
     }
 }
 
-/// Whether a need was decided by [`Bench::unmet`], so that the guest is not asked.
+/// Whether a need was decided by [`Testbed::unmet`], so that the guest is not asked.
 pub(super) fn is_decided(need: &Need) -> bool {
     matches!(need, Need::Config(_) | Need::Module(_))
 }
@@ -94,10 +94,35 @@ fn without_option(kernel: &Kernel, option: &str) -> Option<String> {
     }
 }
 
+/// What the guest is to load.
 fn modules(scenarios: &[Scenario]) -> BTreeSet<String> {
     let needed = scenarios.iter().flat_map(|scenario| &scenario.needs).filter_map(|need| match need {
         Need::Module(name) => Some(name.replace('-', "_")),
         _ => None,
     });
     needed.chain(MODULES.iter().map(ToString::to_string)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::scenario;
+
+    #[test]
+    fn the_guest_is_the_same_for_every_filter() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
+        for scenario in scenario::load(&root, &[]).expect("the scenarios are valid") {
+            let alone = modules(std::slice::from_ref(&scenario));
+            assert_eq!(alone, modules(&[]), "{}: add the module that it needs to MODULES", scenario.name);
+        }
+    }
+
+    #[test]
+    fn a_scenario_from_elsewhere_gets_what_it_needs() {
+        let text = "about = \"x\"\ncovers = []\nneeds = [{ module = \"act-bpf\" }]\n[[step]]\nin = \"host\"\ndo = \"hostname\"\n";
+        let elsewhere = scenario::parse("x", "x.toml", text).expect("it is valid");
+        assert!(modules(&[elsewhere]).contains("act_bpf"));
+    }
 }
