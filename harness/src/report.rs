@@ -7,9 +7,11 @@ pub mod json;
 pub mod junit;
 pub mod ktap;
 pub mod markdown;
+mod read;
 pub mod terminal;
 
 pub use coverage::coverage;
+pub use read::{Unreadable, read};
 
 use std::collections::BTreeMap;
 use std::str::FromStr;

@@ -120,16 +120,44 @@ fn markdown() {
 fn json_and_back() {
     let text = json::render(&run());
     insta::assert_snapshot!(text);
-    assert_eq!(json::parse(&text).unwrap(), run());
+    assert_eq!(read(written(&text).path()).unwrap(), run());
+}
+
+/// What is said of a file with this text.
+fn refused(text: &str) -> String {
+    let file = written(text);
+    let name = file.path().display().to_string();
+    read(file.path()).unwrap_err().to_string().replace(&name, "report.json")
+}
+
+fn written(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
 }
 
 #[test]
-fn a_text_that_is_no_report_of_this_schema_is_refused() {
-    let refused = |text: &str| json::parse(text).unwrap_err();
-    assert!(refused("{").starts_with("not JSON"));
-    assert_eq!(refused("{}"), "this is not a report of nsproof: it has no schema");
-    assert_eq!(refused(r#"{"schema": 9}"#), "the report has schema 9, this nsproof reads 1");
-    assert!(refused(r#"{"schema": 1}"#).starts_with("a damaged report: missing field"));
+fn a_file_that_is_no_report_is_refused_with_its_place_and_the_way_out() {
+    let good = json::render(&run());
+    let texts = [
+        "",
+        "KTAP version 1\n",
+        "[1, 2]",
+        "{}",
+        "{\"schema\": 7, \"all\": [\"else\"]}",
+        &good[..good.len() / 2],
+        &good.replace("\"boot_ms\"", "\"bootms\""),
+        &good.replacen("\"pass\"", "\"passed\"", 1),
+        &good.replacen("\"kernel\": \"distro\"", "\"kernel\": \"other\"", 1),
+        &good.replacen("\"scenario\": \"uts/pass\"", "\"scenario\": \"uts/other\"", 1),
+        &good.replacen("\"fail\": 2", "\"fail\": 1", 1),
+    ];
+    insta::assert_snapshot!(texts.map(refused).join("\n"));
+    let missing = read(std::path::Path::new("/nonexistent/report.json")).unwrap_err().to_string();
+    assert!(
+        missing.starts_with("cannot read the report /nonexistent/report.json: No such file"),
+        "{missing}"
+    );
 }
 
 #[test]

@@ -1,0 +1,130 @@
+//! Reads a JSON report back: for every command that takes one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use serde_json::error::Category;
+
+use super::{Run, SCHEMA, Totals};
+
+/// Why a file is no report that can be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not there, or cannot be opened.
+    #[error("cannot read the report {}: {source}; `cargo xtask vm-test --report json=PATH` writes one", file.display())]
+    File {
+        /// As it was given.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It ends too early.
+    #[error(
+        "{}:{line}:{column}: the report is cut off here: its run was killed, or the copy is not whole; take it anew",
+        file.display()
+    )]
+    Cut {
+        /// As it was given.
+        file: PathBuf,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// It is something else: another format, another program's.
+    #[error("{}: {what}; a report is what `cargo xtask vm-test --report json=PATH` writes", place(file, *at))]
+    Foreign {
+        /// As it was given.
+        file: PathBuf,
+        /// Line and column, from 1, if one is to blame.
+        at: Option<(usize, usize)>,
+        /// What it is not.
+        what: String,
+    },
+    /// Another nsproof wrote it.
+    #[error(
+        "{} was written with schema {found}, this nsproof reads {SCHEMA}: use the nsproof that wrote it, or run vm-test again with this one",
+        file.display()
+    )]
+    Schema {
+        /// As it was given.
+        file: PathBuf,
+        /// The schema that it names.
+        found: u64,
+    },
+    /// The schema is right, but what follows is not.
+    #[error("{}: {what}; it was changed after nsproof wrote it, or another version did: run vm-test again", place(file, *at))]
+    Damaged {
+        /// As it was given.
+        file: PathBuf,
+        /// Line and column, from 1, if one is to blame.
+        at: Option<(usize, usize)>,
+        /// What is wrong.
+        what: String,
+    },
+}
+
+fn place(file: &Path, at: Option<(usize, usize)>) -> String {
+    match at {
+        Some((line, column)) => format!("{}:{line}:{column}", file.display()),
+        None => file.display().to_string(),
+    }
+}
+
+/// Reads a report.
+///
+/// # Errors
+/// A file that is missing, cut off, of another schema, or no report.
+pub fn read(file: &Path) -> Result<Run, Unreadable> {
+    let text = std::fs::read(file).map_err(|source| Unreadable::File { file: file.to_owned(), source })?;
+    let json: Value = serde_json::from_slice(&text).map_err(|error| syntax(file, &error))?;
+    match json.get("schema").and_then(Value::as_u64) {
+        // What follows means something only if the schema is known.
+        Some(found) if found == u64::from(SCHEMA) => {}
+        Some(found) => return Err(Unreadable::Schema { file: file.to_owned(), found }),
+        None => return Err(foreign(file, None, "this JSON is not a report of nsproof: it has no `schema`")),
+    }
+    let run: Run = serde_json::from_slice(&text)
+        .map_err(|error| damaged(file, Some((error.line(), error.column())), words(&error)))?;
+    match contradiction(&run) {
+        Some(what) => Err(damaged(file, None, what)),
+        None => Ok(run),
+    }
+}
+
+fn syntax(file: &Path, error: &serde_json::Error) -> Unreadable {
+    let (line, column) = (error.line(), error.column());
+    match error.classify() {
+        Category::Eof => Unreadable::Cut { file: file.to_owned(), line, column },
+        _ => foreign(file, Some((line, column)), &format!("this is not JSON: {}", words(error))),
+    }
+}
+
+fn foreign(file: &Path, at: Option<(usize, usize)>, what: &str) -> Unreadable {
+    Unreadable::Foreign { file: file.to_owned(), at, what: what.to_owned() }
+}
+
+fn damaged(file: &Path, at: Option<(usize, usize)>, what: String) -> Unreadable {
+    Unreadable::Damaged { file: file.to_owned(), at, what }
+}
+
+/// The error without its place, which is told in front of it.
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
+/// What cannot be true of any run, though every word of it is known.
+fn contradiction(run: &Run) -> Option<String> {
+    let kernel = |name: &str| run.kernels.iter().any(|kernel| kernel.name == name);
+    if let Some(result) = run.results.iter().find(|result| !kernel(&result.kernel)) {
+        return Some(format!("{} ran on {}, which is not in `kernels`", result.scenario, result.kernel));
+    }
+    if let Some(result) = run.results.iter().find(|result| !run.scenarios.contains_key(&result.scenario)) {
+        return Some(format!("{} has a result, but is not in `scenarios`", result.scenario));
+    }
+    let differs = Totals::of(&run.results) != run.totals;
+    differs.then(|| "`totals` does not count what is in `results`".to_owned())
+}
