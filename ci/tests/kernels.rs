@@ -1,8 +1,11 @@
 //! The commands around kernels and what is kept, as people call them.
 
-use assert_cmd::Command;
+use std::path::Path;
 
-fn xtask(cache: &std::path::Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
+use assert_cmd::Command;
+use vm::{Cache, Silent, kernel};
+
+fn xtask(cache: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
     let mut command = Command::cargo_bin("xtask").expect("xtask is built");
     command.env("NSPROOF_CACHE", cache).args(arguments).assert()
 }
@@ -44,4 +47,23 @@ fn a_shell_needs_a_terminal() {
     let cache = tempfile::tempdir().unwrap();
     let assert = xtask(cache.path(), &["shell"]).code(2);
     assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("needs a terminal"));
+}
+
+/// Whether a module is built into an image that came alone is for the guest to find out.
+#[test]
+fn an_image_without_its_modules() {
+    let distro = kernel::resolve("distro", &Cache::open().unwrap(), &Silent).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("bzImage");
+    std::fs::copy(distro.image, &image).unwrap();
+    let fixture = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let filters = ["as-module.toml", "built-in.toml"].map(fixture);
+    let mut command = Command::cargo_bin("xtask").expect("xtask is built");
+    command.args(["vm-test", "--kernel", image.to_str().unwrap()]).args(filters);
+    let text = printed(&command.assert().success());
+    assert!(text.contains("1 pass") && text.contains("1 skip"), "{text}");
+    assert!(text.contains("needs module veth: no module `veth`, loaded or built in"), "{text}");
 }

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Kernel, Result};
 use folder::Folder;
 
-/// Modules to load, and what became of those that were asked for and are not among them.
+/// Modules to load, and what became of those that were asked for and are not among them. One that is nowhere here may be
+/// built in or not: where the kernel came without its modules, only the running kernel can tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closure {
     /// Dependencies come before what needs them.
@@ -22,6 +23,16 @@ pub struct Closure {
     pub built_in: Vec<String>,
     /// Asked for, and not to be had: why.
     pub missing: BTreeMap<String, String>,
+}
+
+impl Closure {
+    /// Whether it is known if the kernel has a module that was asked for.
+    pub fn knows(&self, name: &str) -> bool {
+        let name = normal(name);
+        self.missing.contains_key(&name)
+            || self.built_in.contains(&name)
+            || self.load_order.iter().any(|module| module.name == name)
+    }
 }
 
 /// A module file.
@@ -49,24 +60,20 @@ impl Module {
 /// it cannot run, and the caller says so.
 pub fn closure(kernel: &Kernel, names: &[&str]) -> Result<Closure> {
     let mut closure = Closure::default();
-    let Some(path) = &kernel.modules else {
-        for name in names {
-            let reason = format!("{} has no modules folder, and {name} may be built in or not", kernel.name);
-            closure.missing.insert(normal(name), reason);
-        }
-        return Ok(closure);
-    };
+    let Some(path) = &kernel.modules else { return Ok(closure) };
     let folder = Folder::open(path)?;
     for name in names {
         let name = normal(name);
         match folder.find(&name) {
             Some(_) => visit(&folder, &name, kernel, &mut closure.load_order)?,
-            None if folder.built_in(&name) => closure.built_in.push(name),
-            None => {
-                let reason =
-                    format!("kernel {} has no module {name}, and it is not built in", kernel.release);
-                closure.missing.insert(name, reason);
-            }
+            None => match folder.built_in(&name) {
+                Some(true) => closure.built_in.push(name),
+                Some(false) => {
+                    let reason = format!("kernel {} has it neither as a module nor built in", kernel.release);
+                    closure.missing.insert(name, reason);
+                }
+                None => {}
+            },
         }
     }
     Ok(closure)

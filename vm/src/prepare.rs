@@ -9,6 +9,9 @@ use crate::initramfs::{self, Entry, Initramfs};
 use crate::modules::{Closure, closure, sums};
 use crate::{Cache, Kernel, Progress, Result};
 
+/// Raised when what an older version of this program remembered must not be used any more.
+const FORMAT: &str = "2";
+
 /// What a kernel boots with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
@@ -27,7 +30,8 @@ pub fn prepare(
     extra: &[Entry],
     progress: &dyn Progress,
 ) -> Result<Prepared> {
-    let key: [&str; 6] = [
+    let key: [&str; 7] = [
+        FORMAT,
         &kernel.sha256,
         &kernel.modules.as_deref().unwrap_or(Path::new("")).to_string_lossy(),
         &modules.join(" "),

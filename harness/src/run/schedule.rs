@@ -11,7 +11,7 @@ use super::drive::{Driven, drive};
 use super::history::History;
 use super::source::{Guest, Isolation, Source, boot};
 use super::tap::Tap;
-use super::testbed::{Testbed, is_decided};
+use super::testbed::Testbed;
 use super::{Options, TAIL};
 use crate::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
@@ -136,7 +136,7 @@ impl Line<'_> {
             return (Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, 0), Some(guest));
         }
         let mut plan = scenario.plan();
-        plan.needs.retain(|need| !is_decided(need));
+        plan.needs.retain(|need| !self.testbed.decides(need));
         let Driven { key, lines, ending, duration, .. } = drive(&mut guest.machine, plan, self.tap);
         let mut evidence = Evidence::collect(&key, &lines);
         let mut console = Vec::new();

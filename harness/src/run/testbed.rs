@@ -58,7 +58,7 @@ impl Testbed {
 
     /// The first need that this kernel cannot meet, and why. Needs that only a running guest can tell of are left to it.
     pub(super) fn unmet<'a>(&self, scenario: &'a Scenario, ready: &Ready) -> Option<(&'a Need, String)> {
-        scenario.needs.iter().find_map(|need| {
+        scenario.needs.iter().filter(|need| self.decides(need)).find_map(|need| {
             let reason = match need {
                 Need::Config(option) => without_option(&self.config.kernel, option)?,
                 Need::Module(name) => self.without_module(name, ready)?,
@@ -66,6 +66,15 @@ impl Testbed {
             };
             Some((need, reason))
         })
+    }
+
+    /// Whether [`Testbed::unmet`] decides a need, so that the guest is not asked.
+    pub(super) fn decides(&self, need: &Need) -> bool {
+        match need {
+            Need::Config(_) => true,
+            Need::Module(name) => self.closure.knows(name),
+            _ => false,
+        }
     }
 
     fn without_module(&self, name: &str, ready: &Ready) -> Option<String> {
@@ -76,11 +85,6 @@ impl Testbed {
         let errno = ready.modules.get(&name)?.as_ref()?;
         Some(format!("the guest could not load the module {name}: {errno}"))
     }
-}
-
-/// Whether a need was decided by [`Testbed::unmet`], so that the guest is not asked.
-pub(super) fn is_decided(need: &Need) -> bool {
-    matches!(need, Need::Config(_) | Need::Module(_))
 }
 
 fn without_option(kernel: &Kernel, option: &str) -> Option<String> {

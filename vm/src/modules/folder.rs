@@ -12,7 +12,8 @@ const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 /// The modules in a folder, by name.
 pub(super) struct Folder {
     files: HashMap<String, PathBuf>,
-    built_in: HashSet<String>,
+    /// `None`: the folder does not tell.
+    built_in: Option<HashSet<String>>,
 }
 
 impl Folder {
@@ -31,8 +32,9 @@ impl Folder {
         self.files.iter()
     }
 
-    pub(super) fn built_in(&self, name: &str) -> bool {
-        self.built_in.contains(name)
+    /// Whether a module is part of the kernel image; `None`: the folder does not tell.
+    pub(super) fn built_in(&self, name: &str) -> Option<bool> {
+        Some(self.built_in.as_ref()?.contains(name))
     }
 }
 
@@ -59,11 +61,11 @@ fn walk(folder: &Path, files: &mut HashMap<String, PathBuf>) -> Result<()> {
 }
 
 /// `modules.builtin` has one path a line: `kernel/drivers/net/dummy.ko`. A tree without it has nothing to say.
-fn built_in(folder: &Path) -> Result<HashSet<String>> {
+fn built_in(folder: &Path) -> Result<Option<HashSet<String>>> {
     let path = folder.join("modules.builtin");
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.lines().filter_map(|line| module_name(line.rsplit('/').next()?)).collect()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(HashSet::new()),
+        Ok(text) => Ok(Some(text.lines().filter_map(|line| module_name(line.rsplit('/').next()?)).collect())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", path)(error)),
     }
 }

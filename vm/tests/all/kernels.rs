@@ -92,12 +92,19 @@ fn a_folder_without_the_modules_is_refused() {
 }
 
 #[test]
-fn without_a_modules_folder_every_module_is_missing_with_a_reason() {
+fn a_module_of_a_kernel_that_came_alone_may_be_built_in_or_not() {
     let mut kernel = distro();
+    let told = closure(&kernel, &["veth", "8250", "no-such-module"]).unwrap();
+    assert!(["veth", "8250", "no-such-module"].iter().all(|name| told.knows(name)), "{told:?}");
+    assert!(!told.knows("dummy"), "nobody asked");
+
     kernel.modules = None;
-    let closure = closure(&kernel, &["veth"]).unwrap();
-    assert!(closure.load_order.is_empty());
-    assert!(closure.missing["veth"].contains("no modules folder"));
+    assert!(!closure(&kernel, &["veth"]).unwrap().knows("veth"));
+
+    // Modules were installed, but no list of what is built in.
+    let folder = tempfile::tempdir().unwrap();
+    kernel.modules = Some(folder.path().into());
+    assert!(!closure(&kernel, &["veth"]).unwrap().knows("veth"));
 }
 
 #[rstest::rstest]
