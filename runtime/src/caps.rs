@@ -31,7 +31,8 @@ pub fn names() -> Vec<String> {
 
 /// `NET_RAW`
 pub(crate) fn short(capability: Capability) -> String {
-    capability.to_string().trim_start_matches("CAP_").to_owned()
+    let name = capability.to_string();
+    name.strip_prefix("CAP_").unwrap_or(&name).to_owned()
 }
 
 /// By their numbers: the first to fail should be the same each time.

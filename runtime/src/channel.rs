@@ -4,7 +4,7 @@
 //! parent                              child
 //!        ◀──────────  Born            (only by way of an intermediate process) its id
 //!        ◀──────────  Ready           its namespaces are made
-//! Go     ──────────▶                  ids, cgroup and links are there
+//! Go     ──────────▶                  (only if a step needs them) ids, cgroup and links are there
 //!        ◀──────────  Passed          (only when traced) a step is done …
 //! Go     ──────────▶                  … and was looked at
 //!        ◀──────────  Executing       the next thing is execve(2)

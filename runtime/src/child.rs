@@ -20,10 +20,9 @@ const NOT_BUILT: i32 = 125;
 
 /// Builds the container around this process and becomes its program.
 pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
-    let mut child = Child { job, channel, net: None, tree: None, sets: None };
+    let mut child = Child { job, channel, attached: false, net: None, tree: None, sets: None };
     child.perform(Phase::Isolate);
-    // A parent that does not answer is gone, and so is the reason for this process.
-    if child.channel.send(&Message::Ready).and_then(|()| child.channel.await_go()).is_err() {
+    if child.channel.send(&Message::Ready).is_err() {
         process::exit(NOT_BUILT);
     }
     // The modes of files, devices and directories are those that the steps say; the program's own mask is set at the end.
@@ -43,6 +42,8 @@ pub(crate) fn fail(channel: &Channel, position: u16, fault: Fault) -> ! {
 struct Child<'j> {
     job: &'j Job<'j>,
     channel: Channel,
+    /// Whether the parent has done its part.
+    attached: bool,
     /// Opened by the first step that needs it, in the network namespace that it then is in.
     net: Option<Net>,
     /// The new root while it is built; without one the caller's.
@@ -54,7 +55,14 @@ impl Child<'_> {
     fn perform(&mut self, phase: Phase) {
         let job = self.job;
         for (position, planned) in job.phase(phase) {
+            if planned.phase == Phase::Build && job.needs_parent(planned.step) {
+                self.await_parent();
+            }
             if let Err(fault) = self.step(planned) {
+                // The parent must not find this process gone while it works on it.
+                if phase == Phase::Build && job.is_awaited() {
+                    self.await_parent();
+                }
                 fail(&self.channel, position, fault);
             }
             if job.traced && planned.step != Step::Execute {
@@ -64,6 +72,15 @@ impl Child<'_> {
                 }
             }
         }
+    }
+
+    /// Waits for the parent's part, once; until then both work at the same time.
+    fn await_parent(&mut self) {
+        // A parent that does not answer is gone, and so is the reason for this process.
+        if !self.attached && self.channel.await_go().is_err() {
+            process::exit(NOT_BUILT);
+        }
+        self.attached = true;
     }
 
     fn step(&mut self, planned: &Planned) -> Result<(), Fault> {

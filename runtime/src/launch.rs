@@ -40,6 +40,22 @@ impl Job<'_> {
         &self.plan[usize::from(self.position(step))]
     }
 
+    /// Whether a step of the child builds on what the parent attaches: on ids and a cgroup every step does, on links and
+    /// devices those that give them addresses. A traced child takes one step at a time, and one that mounts where others
+    /// see it begins only when the parent cannot fail any more.
+    pub(crate) fn needs_parent(&self, step: Step) -> bool {
+        let late = |planned: &Planned| matches!(planned.step, Step::Link | Step::Device);
+        let early = self.phase(Phase::Attach).any(|(_, planned)| !late(planned));
+        let addresses = matches!(step, Step::LinkAddress | Step::DeviceAddress);
+        let own_mounts = self.spec.namespaces.contains(&Namespace::Mount);
+        self.traced || !own_mounts || self.entry.is_some() || early || addresses
+    }
+
+    /// Whether the child waits for the parent at all: a message that nobody reads would break the channel (`ECONNRESET`).
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.phase(Phase::Build).any(|(_, planned)| self.needs_parent(planned.step))
+    }
+
     /// The namespaces that clone(2) itself makes.
     pub(crate) fn born_in(&self) -> Vec<Namespace> {
         let made = |kind: &Namespace| self.spec.namespaces.contains(kind);
@@ -68,8 +84,10 @@ pub(crate) fn launch(
     let mut parent = Parent { job, channel, tracer };
     let process = parent.meet(birth)?;
     attach::attach(job, process.pid(), teardown, |planned| parent.tracer.tell(job, planned, process.pid()))?;
-    // A child that died meanwhile has left its message, which is read next.
-    let _ = parent.channel.send(&Message::Go);
+    if job.is_awaited() {
+        // A child that died meanwhile has left its message, which is read next.
+        let _ = parent.channel.send(&Message::Go);
+    }
     parent.follow(process)
 }
 

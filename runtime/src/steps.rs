@@ -12,7 +12,7 @@ pub enum Phase {
     Birth,
     /// In the child: its other namespaces.
     Isolate,
-    /// In the parent, while the child waits: what needs rights outside.
+    /// In the parent, what needs rights outside; the child waits before the first step that builds on it.
     Attach,
     /// In the child, to the end.
     Build,
@@ -49,8 +49,10 @@ pub fn steps(spec: &Spec) -> Vec<Planned> {
     let mut plan = Plan { steps: Vec::new(), phase: Phase::Join };
     born(spec, &mut plan);
     attached(spec, &mut plan);
-    connected(spec, &mut plan);
+    named(spec, &mut plan);
     mounted(spec, &mut plan);
+    connected(spec, &mut plan);
+    closed(spec, &mut plan);
     confined(spec, &mut plan);
     plan.steps
 }
@@ -89,7 +91,7 @@ fn attached(spec: &Spec, plan: &mut Plan) {
         .each(spec.devices.len(), Step::Device);
 }
 
-fn connected(spec: &Spec, plan: &mut Plan) {
+fn named(spec: &Spec, plan: &mut Plan) {
     plan.at(Phase::Build)
         // Files made from here on must belong to an id that the namespace has.
         .when(in_user_namespace(spec), Step::BecomeRoot)
@@ -102,17 +104,12 @@ fn connected(spec: &Spec, plan: &mut Plan) {
         .when(spec.hostname.is_some(), Step::Hostname)
         .when(spec.domainname.is_some(), Step::Domainname)
         // The kernel makes it down.
-        .when(spec.loopback, Step::Loopback)
-        .each(spec.links.len(), Step::LinkAddress)
-        .each(spec.devices.len(), Step::DeviceAddress)
-        // A gateway must be in reach of an address.
-        .each(spec.routes.len(), Step::Route);
+        .when(spec.loopback, Step::Loopback);
 }
 
 fn mounted(spec: &Spec, plan: &mut Plan) {
     let own = spec.namespaces.contains(&Namespace::Mount);
     let root = spec.root.as_ref();
-    let pivot = root.is_some_and(|root| root.switch == Switch::Pivot);
     plan.at(Phase::Build)
         // Before the first mount, or it would appear outside.
         .when(own && spec.propagation != Propagation::Unchanged, Step::Propagation)
@@ -121,8 +118,24 @@ fn mounted(spec: &Spec, plan: &mut Plan) {
         .when(spec.proc, Step::Proc)
         .when(spec.sysfs, Step::Sysfs)
         .when(spec.dev, Step::Dev)
-        .each(spec.mounts.len(), Step::Mount)
-        // Before `/proc/sys` is read-only.
+        .each(spec.mounts.len(), Step::Mount);
+}
+
+/// As late as can be: the parent makes the links meanwhile.
+fn connected(spec: &Spec, plan: &mut Plan) {
+    plan.at(Phase::Build)
+        .each(spec.links.len(), Step::LinkAddress)
+        .each(spec.devices.len(), Step::DeviceAddress)
+        // A gateway must be in reach of an address.
+        .each(spec.routes.len(), Step::Route);
+}
+
+fn closed(spec: &Spec, plan: &mut Plan) {
+    let own = spec.namespaces.contains(&Namespace::Mount);
+    let root = spec.root.as_ref();
+    let pivot = root.is_some_and(|root| root.switch == Switch::Pivot);
+    plan.at(Phase::Build)
+        // A device has its parameters only once it is there; before `/proc/sys` is read-only.
         .when(!spec.sysctls.is_empty(), Step::Sysctl)
         // Still from outside, where `/dev/null` is known to be the real one.
         .when(own && !spec.masked.is_empty(), Step::Mask)

@@ -127,3 +127,30 @@ fn a_failure_in_the_container_leaves_no_link(#[case] flags: &str, #[case] failur
     assert_eq!(seen.out, "0\n", "{seen:?}");
     assert!(seen.err.contains(failure), "{seen:?}");
 }
+
+/// Links that take the parent longer than the child takes to come to where it needs them, or to fail.
+fn many_links() -> String {
+    (0..8).map(|number| format!("--veth out{number}=in{number}:10.0.{number}.1/24 ")).collect()
+}
+
+#[test]
+fn the_child_waits_for_its_links() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!("$NSRUN run -n -m {} -- ip -br -4 addr", many_links()));
+    for number in 0..8 {
+        assert!(seen.out.contains(&format!("10.0.{number}.1/24")), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_child_that_fails_first_is_told_of() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let fails = "-m --bind /not/there:/mnt -- true";
+    let seen = on_a_host(&format!("$NSRUN run -n {} {fails}; ip -o link | grep -c out", many_links()));
+    assert!(seen.err.contains("mount[0] (rbind of /not/there on /mnt): ENOENT"), "{seen:?}");
+    assert_eq!(seen.out, "0\n", "{seen:?}");
+}
