@@ -81,6 +81,11 @@ pub enum Operation {
     EscapeChroot,
     /// chdir(2)
     Chdir(PathBuf),
+    /// Place a program, the probe's own, at a path: of the actor's user and group, with exactly this mode. Needs `/proc`.
+    Install(Install),
+    /// execve(2) of an installed program in a child: `process` and `capabilities` as that program sees them,
+    /// `{ process: { euid, … }, capabilities: { effective: [], … } }`.
+    Execute(PathBuf),
     /// unshare(2)
     Unshare(Vec<Namespace>),
     /// setns(2) into one namespace of a process.
@@ -175,6 +180,15 @@ pub struct WriteFile {
     pub text: String,
 }
 
+/// `{ path = "/tmp/id", mode = "4755" }`, the mode as chmod(1) takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "said by the type")]
+pub struct Install {
+    pub path: PathBuf,
+    pub mode: String,
+}
+
 /// `{ path = "/big", mib = 51 }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -238,13 +252,32 @@ pub struct Kill {
     pub signal: String,
 }
 
-/// `{ interface = "lo", up = true }`
+/// `{ interface = "lo", up = true }`, `{ interface = "lo", up = true, by = "ioctl" }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct SetLink {
     pub interface: String,
     pub up: bool,
+    #[serde(default, skip_serializing_if = "LinkDoor::is_usual")]
+    pub by: LinkDoor,
+}
+
+/// The kernel's two doors to a device's flags.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkDoor {
+    /// rtnetlink(7), as ip(8) has it.
+    #[default]
+    Netlink,
+    /// SIOCSIFFLAGS of netdevice(7), as ifconfig(8) has it.
+    Ioctl,
+}
+
+impl LinkDoor {
+    fn is_usual(&self) -> bool {
+        *self == LinkDoor::Netlink
+    }
 }
 
 /// `{ interface = "mybr0", address = "192.168.47.11/24" }`

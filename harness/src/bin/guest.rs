@@ -3,10 +3,13 @@
 
 use std::process::ExitCode;
 
+use harness::guest::{init, probe};
+
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
-        Some("probe") => harness::guest::probe::serve(),
-        _ if std::process::id() == 1 => harness::guest::init::run().map(|never| match never {}),
+        Some("probe") => probe::serve(),
+        Some(probe::WHO) => probe::introduce(),
+        _ if std::process::id() == 1 => init::run().map(|never| match never {}),
         _ => Err("this program is the init of a virtual machine: `cargo xtask vm-test` starts it".into()),
     };
     match done {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use runtime::spec::{Mount, Namespace};
 
-use crate::operation::{Ipc, Kill, NodeKind, Operation, Setns, Subject};
+use crate::operation::{Ipc, Kill, LinkDoor, NodeKind, Operation, Setns, Subject};
 use crate::scenario::describe;
 
 /// `MY_BOX` for `my-box`.
@@ -74,6 +74,10 @@ fn files(operation: &Operation) -> Option<String> {
             r#"perl -e 'mkdir "x"; chroot "x"; chdir ".." for 1..64; chroot "."; exec "ls"'"#.into()
         }
         Operation::Chdir(path) => format!("cd {}", path_of(path)),
+        Operation::Install(program) => {
+            format!("install -m {} /usr/bin/id {}", program.mode, path_of(&program.path))
+        }
+        Operation::Execute(path) => path_of(path),
         _ => return None,
     })
 }
@@ -98,7 +102,11 @@ fn act(operation: &Operation) -> Option<String> {
         Operation::AddDummy(name) => format!("ip link add {name} type dummy"),
         Operation::RemoveLink(name) => format!("ip link delete {name}"),
         Operation::SetLink(set) => {
-            format!("ip link set {} {}", set.interface, if set.up { "up" } else { "down" })
+            let up = if set.up { "up" } else { "down" };
+            match set.by {
+                LinkDoor::Netlink => format!("ip link set {} {up}", set.interface),
+                LinkDoor::Ioctl => format!("ifconfig {} {up}", set.interface),
+            }
         }
         Operation::AddAddress(add) => format!("ip addr add {} dev {}", add.address, add.interface),
         _ => return None,

@@ -8,9 +8,11 @@ mod mounts;
 mod namespaces;
 mod net;
 mod process;
+mod program;
 
 pub(super) use exercise::{cannot_exercise, needs_stranger};
 pub(super) use namespaces::KINDS;
+pub(super) use program::{ARGUMENT as WHO, introduce};
 
 use std::io;
 use std::net::TcpListener;
@@ -111,6 +113,8 @@ pub(super) fn perform(operation: &Operation, state: &mut State) -> Done {
         Op::Chroot(path) => done(sys::mount::chroot(path)),
         Op::EscapeChroot => mounts::escape_chroot(),
         Op::Chdir(path) => done(std::env::set_current_dir(path)),
+        Op::Install(program) => program::install(program),
+        Op::Execute(path) => program::execute(path),
         Op::Unshare(kinds) => namespaces::unshare(kinds),
         Op::Setns(target) => namespaces::join(target),
         Op::Ping(address) => net::ping(address),

@@ -65,3 +65,13 @@ pub fn serve() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+/// Prints who this process is: the program of an `execute` step.
+pub fn introduce() -> Result<(), Box<dyn Error>> {
+    let known = ops::introduce().map_err(|refusal| format!("{refusal:?}"))?;
+    println!("{known}");
+    Ok(())
+}
+
+/// The argument with which a program is [`introduce`]d.
+pub const WHO: &str = ops::WHO;

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use runtime::net::{Address, Net};
 use runtime::sys::Errno;
+use runtime::sys::probe::device;
 use runtime::sys::probe::icmp::Echo;
 use serde_json::{Map, Value, json};
 
 use super::{Done, Refusal, done};
-use crate::operation::{AddAddress, SetLink};
+use crate::operation::{AddAddress, LinkDoor, SetLink};
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -77,8 +78,13 @@ pub(super) fn remove_link(name: &str) -> Done {
 }
 
 pub(super) fn set_link(link: &SetLink) -> Done {
-    let net = Net::open()?;
-    done(net.set_link(net.index(&link.interface)?, link.up))
+    match link.by {
+        LinkDoor::Netlink => {
+            let net = Net::open()?;
+            done(net.set_link(net.index(&link.interface)?, link.up))
+        }
+        LinkDoor::Ioctl => done(device::set_up(&link.interface, link.up)),
+    }
 }
 
 pub(super) fn add_address(address: &AddAddress) -> Done {

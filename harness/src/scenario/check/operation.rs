@@ -90,6 +90,11 @@ fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
         Operation::SetLink(set) => interface(reader, locate(node, "set-link.interface"), &set.interface),
         Operation::AddDummy(name) => interface(reader, locate(node, "add-dummy"), name),
         Operation::RemoveLink(name) => interface(reader, locate(node, "remove-link"), name),
+        Operation::Install(program) => {
+            let good = u32::from_str_radix(&program.mode, 8).is_ok_and(|mode| mode <= 0o7777);
+            let span = locate(node, "install.mode");
+            holds(reader, span, good, &program.mode, "a file mode in octal", "4755");
+        }
         Operation::Syscall(call) => syscall(reader, node, call),
         _ => {}
     }

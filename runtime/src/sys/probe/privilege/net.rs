@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::sys::socket::{self, AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType};
 
 use super::super::super::{Errno, Result, errno_of};
+use super::super::device;
 
 /// CAP_NET_BIND_SERVICE: `inet_bind` lets only it have a port below `net.ipv4.ip_unprivileged_port_start`.
 pub fn bind_low_port() -> Result<()> {
@@ -14,15 +15,7 @@ pub fn bind_low_port() -> Result<()> {
 
 /// CAP_NET_ADMIN: `dev_ioctl` checks it. `lo` gets the flags that it has.
 pub fn set_link_flags() -> Result<()> {
-    let socket = socket::socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    // SAFETY: every bit pattern of this structure of integers is valid.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    request.ifr_name[..2].copy_from_slice(&[b'l'.cast_signed(), b'o'.cast_signed()]);
-    // SAFETY: the kernel reads the name and writes the flags of the one structure.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFFLAGS, &raw mut request) })?;
-    // SAFETY: the kernel reads the one structure.
-    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) })
-        .map(drop)
+    device::change_flags("lo", |flags| flags)
 }
 
 /// CAP_NET_RAW: `inet_create` checks it for a raw socket.
