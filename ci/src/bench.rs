@@ -70,6 +70,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
             isolation: None,
             jobs: args.jobs.max(1),
             confirm: false,
+            shard: harness::shard::Shard::WHOLE,
         },
         scenarios,
         parts: parts(&args.parts),

@@ -7,6 +7,8 @@ mod ci;
 mod explain;
 mod guest;
 mod kernels;
+mod matrix;
+mod report;
 mod shell;
 mod test;
 mod vm_test;
@@ -34,6 +36,8 @@ enum Command {
     Ci(test::Args),
     /// Print a scenario as a numbered shell walk-through.
     Explain(explain::Args),
+    /// Print the jobs of a CI run, for GitHub Actions' `strategy.matrix`.
+    Matrix(matrix::Args),
     /// List the kernels that have a name, or fetch one.
     Kernels(kernels::Args),
     /// A shell in a guest, to try things in.
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
         Command::Kernels(args) => kernels::run(&args),
         Command::Shell(args) => shell::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -2,17 +2,15 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::io::IsTerminal;
-use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::ValueEnum;
 use harness::progress::Progress;
-use harness::report::{Format, Totals, terminal};
 use harness::run::{Isolation, Options};
+use harness::shard::Shard;
 use harness::{scenario, selftest};
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
+use crate::report::{Target, exit, tell};
 use crate::{Exit, guest, root};
 
 #[derive(clap::Args)]
@@ -37,8 +35,11 @@ pub(crate) struct Args {
     /// A skipped scenario is a failure.
     #[arg(long)]
     deny_skips: bool,
+    /// Run one of N equal parts; `cargo xtask merge` joins their reports.
+    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE)]
+    shard: Shard,
     /// Instead of scenarios: make every fault that could lose a verdict for real, and say what came of each.
-    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "deny_skips"])]
+    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "deny_skips", "shard"])]
     self_test: bool,
     /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
     #[arg(long)]
@@ -63,22 +64,6 @@ enum Isolate {
     Boot,
     /// A clone for each job, which goes on from scenario to scenario.
     Shared,
-}
-
-/// `FORMAT=PATH`
-#[derive(Clone)]
-struct Target {
-    format: Format,
-    path: PathBuf,
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (format, path) = text.split_once('=').ok_or("write FORMAT=PATH, for example json=report.json")?;
-        Ok(Target { format: format.parse()?, path: path.into() })
-    }
 }
 
 pub(crate) fn default_jobs() -> usize {
@@ -108,18 +93,15 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         isolation: args.isolation.map(Into::into),
         jobs: args.jobs,
         confirm: !args.self_test,
+        shard: args.shard,
     };
     if args.self_test {
         return self_test(options, args.accel, &progress);
     }
     let run = harness::run::run(&scenarios, &options, &progress).map_err(lost)?;
     drop(progress);
-    print!("{}", terminal::render(&run, std::io::stdout().is_terminal()));
-    for Target { format, path } in &args.reports {
-        let written = std::fs::write(path, format.render(&run));
-        written.map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?;
-    }
-    Ok(exit(&run.totals, args.deny_skips))
+    tell(&run, &args.reports)?;
+    Ok(exit(&run, args.deny_skips))
 }
 
 /// Every fault, each as a row of a table.
@@ -149,17 +131,6 @@ pub(crate) fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit
 pub(crate) fn lost(error: impl Display) -> Exit {
     eprintln!("error: {error}");
     Exit::Lost
-}
-
-/// A broken property outweighs a lost verdict: it is known.
-fn exit(totals: &Totals, deny_skips: bool) -> Exit {
-    if totals.fail > 0 || (deny_skips && totals.skip > 0) {
-        Exit::Broken
-    } else if totals.error > 0 || totals.miss > 0 {
-        Exit::Lost
-    } else {
-        Exit::Passed
-    }
 }
 
 impl From<Accel> for accel::Request {

@@ -30,3 +30,5 @@ pub mod run;
 pub mod scenario;
 #[cfg(feature = "host")]
 pub mod selftest;
+#[cfg(feature = "host")]
+pub mod shard;

@@ -22,6 +22,7 @@ use serde_json::Value;
 use crate::judge::{Status, StepVerdict, Verdict};
 use crate::matcher::Mismatch;
 use crate::scenario::Scenario;
+use crate::shard::Shard;
 
 /// The version of this format; it changes when a reader of the old one would misread the new one.
 pub const SCHEMA: u32 = 1;
@@ -36,6 +37,8 @@ pub struct Run {
     pub nsproof: String,
     /// When the run began: RFC 3339, UTC.
     pub started: String,
+    /// The part of the run that this is: of all the scenarios on all the kernels below.
+    pub shard: Shard,
     /// The kernels, in the order of the command line.
     pub kernels: Vec<Kernel>,
     /// The scenario files, by scenario.
@@ -64,6 +67,21 @@ pub struct Kernel {
     pub boot_ms: Option<u64>,
     /// From the start of a clone to its first word; `None` if there was no clone.
     pub clone_ms: Option<Percentiles>,
+}
+
+impl Kernel {
+    /// One that was never booted, because the shard had nothing for it.
+    pub(crate) fn unused(name: &str) -> Self {
+        Kernel {
+            name: name.to_owned(),
+            release: String::new(),
+            accel: String::new(),
+            accel_reason: "this shard has no scenario for it".into(),
+            isolation: String::new(),
+            boot_ms: None,
+            clone_ms: None,
+        }
+    }
 }
 
 /// In milliseconds.
@@ -207,6 +225,7 @@ impl Run {
             schema: SCHEMA,
             nsproof: env!("CARGO_PKG_VERSION").to_owned(),
             started,
+            shard: Shard::WHOLE,
             kernels,
             scenarios: scenarios.iter().map(|scenario| (scenario.name.clone(), source(scenario))).collect(),
             totals: Totals::of(&results),

@@ -19,6 +19,7 @@ use vm::{Cache, Qemu, accel};
 use crate::progress::Progress;
 use crate::report;
 use crate::scenario::Scenario;
+use crate::shard::Shard;
 pub use source::{Isolation, is_ready};
 pub use tap::Tap;
 use testbed::Testbed;
@@ -43,6 +44,8 @@ pub struct Options {
     pub jobs: usize,
     /// Whether a scenario that does not pass is run once more, in a cold boot.
     pub confirm: bool,
+    /// The part of all pairs of a kernel and a scenario that is run.
+    pub shard: Shard,
 }
 
 /// Runs every scenario on every kernel. What happens to one scenario is in the report.
@@ -67,11 +70,23 @@ pub fn run_tapped(
     let cache = Cache::open()?;
     let mut kernels = Vec::new();
     let mut results = Vec::new();
-    for name in &options.kernels {
+    for (number, name) in options.kernels.iter().enumerate() {
+        let part = part(scenarios, number, options.shard);
+        if part.is_empty() {
+            kernels.push(report::Kernel::unused(name));
+            continue;
+        }
         let testbed = Testbed::prepare(name, scenarios, options, &cache, progress)?;
-        let (kernel, outcomes) = schedule::run(scenarios, &testbed, options, &cache, progress, tap)?;
+        let (kernel, outcomes) = schedule::run(&part, &testbed, options, &cache, progress, tap)?;
         kernels.push(kernel);
         results.extend(outcomes);
     }
-    Ok(report::Run::new(started, kernels, scenarios, results))
+    Ok(report::Run { shard: options.shard, ..report::Run::new(started, kernels, scenarios, results) })
+}
+
+/// The scenarios that a shard runs on the kernel of that number.
+fn part(scenarios: &[Scenario], kernel: usize, shard: Shard) -> Vec<Scenario> {
+    let positions = kernel * scenarios.len()..;
+    let pairs = positions.zip(scenarios).filter(|(position, _)| shard.has(*position));
+    pairs.map(|(_, scenario)| scenario.clone()).collect()
 }
