@@ -41,3 +41,15 @@ fn request(name: &str) -> Result<libc::ifreq> {
     }
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case("sixteen-and-more", Errno::ENAMETOOLONG)]
+    #[case("nsproof-none", Errno::ENODEV)]
+    fn a_device_that_cannot_be_there_is_refused(#[case] name: &str, #[case] errno: Errno) {
+        assert_eq!(set_up(name, true), Err(errno));
+    }
+}
