@@ -71,6 +71,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
             jobs: args.jobs.max(1),
             confirm: false,
             shard: harness::shard::Shard::WHOLE,
+            repro: None,
         },
         scenarios,
         parts: parts(&args.parts),

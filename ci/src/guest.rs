@@ -17,6 +17,11 @@ pub(crate) fn build_runtime(root: &Path) -> xshell::Result<PathBuf> {
     build_static(root, "runtime", "nsrun")
 }
 
+/// The folder of what cargo builds.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
 fn build_static(root: &Path, package: &str, program: &str) -> xshell::Result<PathBuf> {
     let sh = Shell::new()?;
     sh.change_dir(root);
@@ -29,6 +34,5 @@ fn build_static(root: &Path, package: &str, program: &str) -> xshell::Result<Pat
     cmd!(sh, "{cargo} build --quiet --package {package} --bin {program} --no-default-features --target {TARGET} --profile guest")
         .quiet()
         .run()?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(target.join(TARGET).join("guest").join(program))
+    Ok(target(root).join(TARGET).join("guest").join(program))
 }

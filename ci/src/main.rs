@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod bench;
-mod bisect;
 mod cache;
 mod ci;
 mod explain;
@@ -10,6 +9,7 @@ mod guest;
 mod kernels;
 mod matrix;
 mod report;
+mod repro;
 mod shell;
 mod test;
 mod vm_test;
@@ -41,10 +41,10 @@ enum Command {
     Matrix(matrix::Args),
     /// List the kernels that have a name, or fetch one.
     Kernels(kernels::Args),
+    /// Run a scenario again that did not pass, from the directory that it left.
+    Repro(repro::Args),
     /// A shell in a guest, to try things in.
     Shell(shell::Args),
-    /// Find the first bad one of several kernels.
-    Bisect(bisect::Args),
     /// Measure how fast it is, next to other programs.
     Bench(bench::Args),
     /// Show what is kept between runs, or delete it.
@@ -62,24 +62,18 @@ enum Exit {
     Usage = 2,
     /// A verdict is missing, or the machine could not be had.
     Lost = 3,
-    /// For `git bisect run`: neither good nor bad.
-    CannotTell = 125,
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return bisect::misread(&error),
-    };
-    let exit = match cli.command {
+    let exit = match Cli::parse().command {
         Command::VmTest(args) => vm_test::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Kernels(args) => kernels::run(&args),
+        Command::Repro(args) => repro::run(&args),
         Command::Shell(args) => shell::run(&args),
-        Command::Bisect(args) => bisect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Cache(args) => cache::run(&args),
     };

@@ -85,25 +85,30 @@ pub(crate) fn run(args: &Args) -> Exit {
         eprintln!("error: a shell needs a terminal on its standard input");
         return Exit::Usage;
     }
-    match start(args) {
-        Ok(machine) => talk(machine),
+    match start(&args.kernel, &[], args.install) {
+        Ok(machine) => {
+            println!(
+                "A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r"
+            );
+            talk(machine)
+        }
         Err(exit) => exit,
     }
 }
 
-/// A guest whose console is this terminal.
-fn start(args: &Args) -> Result<Machine, Exit> {
+/// A guest whose console is this terminal, with modules beside the usual ones.
+pub(crate) fn start(kernel: &str, modules: &[&str], install: bool) -> Result<Machine, Exit> {
     let progress = Progress::new();
-    let qemu = vm_test::find_qemu(args.install, &progress)?;
+    let qemu = vm_test::find_qemu(install, &progress)?;
     progress.step("building the guest and nsrun");
     let init = guest::build(&root()).and_then(|init| Ok((init, guest::build_runtime(&root())?)));
     let (init, nsrun) = init.map_err(vm_test::lost)?;
     let machine = (|| {
         let cache = Cache::open()?;
-        let kernel = kernel::resolve(&args.kernel, &cache, &progress)?;
+        let kernel = kernel::resolve(kernel, &cache, &progress)?;
         let mut extra = userland::programs(&PROGRAMS)?;
         extra.push(Entry::program("bin/nsrun", &nsrun)?);
-        let prepared = vm::prepare(&cache, &kernel, &MODULES, &init, &extra, &progress)?;
+        let prepared = vm::prepare(&cache, &kernel, &[&MODULES, modules].concat(), &init, &extra, &progress)?;
         let mut config = Config {
             qemu,
             kernel,
@@ -122,8 +127,7 @@ fn start(args: &Args) -> Result<Machine, Exit> {
 }
 
 /// Hands the terminal to the guest's shell until that ends.
-fn talk(mut machine: Machine) -> Exit {
-    println!("A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r");
+pub(crate) fn talk(mut machine: Machine) -> Exit {
     let term = std::env::var("TERM").unwrap_or_else(|_| "linux".to_owned());
     let request = serde_json::to_string(&Request::Shell { term }).expect("a request is JSON");
     let sent = machine.send(&request);

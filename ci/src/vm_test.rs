@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use harness::progress::Progress;
@@ -11,7 +12,7 @@ use harness::{scenario, selftest};
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::report::{Target, exit, tell};
-use crate::{Exit, bisect, guest, root};
+use crate::{Exit, guest, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -32,6 +33,10 @@ pub(crate) struct Args {
     /// Write a report too; FORMAT is json, junit, ktap or markdown.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     reports: Vec<Target>,
+    /// Where a scenario that does not pass leaves a directory with all that is known of it, for `cargo xtask repro`;
+    /// target/nsproof/repro without this option.
+    #[arg(long, value_name = "DIR")]
+    repro: Option<PathBuf>,
     /// A skipped scenario is a failure.
     #[arg(long)]
     deny_skips: bool,
@@ -39,21 +44,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE)]
     shard: Shard,
     /// Instead of scenarios: make every fault that could lose a verdict for real, and say what came of each.
-    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "deny_skips", "shard"])]
+    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "repro", "deny_skips", "shard"])]
     self_test: bool,
-    /// Answer in the words of `git bisect run`: exit code 0 is good, 1 bad, 125 cannot tell.
-    #[arg(long, conflicts_with_all = ["self_test", "deny_skips", "shard"])]
-    bisect: bool,
-    /// With --bisect: run up to N times, for what fails only now and then.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), requires = "bisect")]
-    repeat: u16,
     /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
     #[arg(long)]
     install: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Accel {
+enum Accel {
     /// KVM if a guest was seen to boot on it, else TCG.
     Auto,
     /// KVM or nothing.
@@ -77,18 +76,12 @@ pub(crate) fn default_jobs() -> usize {
 }
 
 pub(crate) fn run(args: &Args) -> Exit {
-    let run = || match try_run(args) {
+    match try_run(args) {
         Ok(exit) | Err(exit) => exit,
-    };
-    if args.bisect { bisect::step(run) } else { run() }
+    }
 }
 
 fn try_run(args: &Args) -> Result<Exit, Exit> {
-    if args.bisect && args.kernels.len() > 1 {
-        return Err(bisect::usage(
-            "--bisect is about one --kernel; `cargo xtask bisect` searches among several",
-        ));
-    }
     let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(|problems| {
         eprintln!("{problems}");
         Exit::Usage
@@ -106,20 +99,22 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         jobs: args.jobs,
         confirm: !args.self_test,
         shard: args.shard,
+        repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(default_repro)),
     };
     if args.self_test {
         return self_test(options, args.accel, &progress);
     }
-    let (answer, run) = if args.bisect {
-        let (answer, run) =
-            harness::bisect::ask(&scenarios, &options, args.repeat, &progress).map_err(lost)?;
-        (Some(answer), run)
-    } else {
-        (None, harness::run::run(&scenarios, &options, &progress).map_err(lost)?)
-    };
+    let run = harness::run::run(&scenarios, &options, &progress).map_err(lost)?;
     drop(progress);
     tell(&run, &args.reports)?;
-    Ok(answer.map_or_else(|| exit(&run, args.deny_skips), |answer| bisect::say(&answer)))
+    Ok(exit(&run, args.deny_skips))
+}
+
+/// Below what cargo builds, as a command line from here names it.
+fn default_repro() -> PathBuf {
+    let folder = guest::target(&root()).join("nsproof/repro");
+    let here = std::env::current_dir().unwrap_or_default();
+    folder.strip_prefix(here).map_or_else(|_| folder.clone(), Path::to_path_buf)
 }
 
 /// Every fault, each as a row of a table.

@@ -5,7 +5,6 @@
 mod budget;
 mod containers;
 mod machines;
-mod processor;
 mod program;
 mod report;
 mod runs;

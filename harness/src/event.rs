@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::plan::Need;
+use crate::plan::{Actor, Need};
 
 /// One line on the channel. `key` is the run's own (empty for `Ready`), `seq` counts from 0 in each run: a gap, a
 /// repetition or a foreign key is evidence lost, which is never a pass.
@@ -64,6 +64,15 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// How somebody who acts looks after the last step.
+    Look {
+        /// Who.
+        actor: Actor,
+        /// What operations that only observe came to, by their words: `namespaces`.
+        facts: BTreeMap<String, Outcome>,
+    },
+    /// Everything that was built stays until the machine ends: no ending follows.
+    Kept,
     /// What the three oracles saw after everything was taken down.
     Oracles(Oracles),
     /// The scenario is over.

@@ -18,6 +18,8 @@ pub struct Evidence {
     pub not_built: BTreeMap<String, String>,
     /// What came of the steps, by their position in the plan.
     pub steps: BTreeMap<u32, Carried>,
+    /// How everyone who acted looked after the last step, if that was asked for.
+    pub looks: BTreeMap<String, BTreeMap<String, Outcome>>,
     /// What was looked at in the end.
     pub oracles: Option<Oracles>,
     /// Whether the guest said that this is all.
@@ -95,6 +97,8 @@ impl Evidence {
             Event::NotBuilt { container, failure } => drop(self.not_built.insert(container, failure)),
             Event::Step { index, outcome, us } => self.step(index, Carried { outcome, us }),
             Event::Lost { reason } => self.note(reason),
+            Event::Look { actor, facts } => drop(self.looks.insert(actor.to_string(), facts)),
+            Event::Kept => self.note("everything was kept: nobody can tell what it would have left behind"),
             Event::Oracles(oracles) => self.oracles = Some(oracles),
             Event::End { steps } => self.end(steps),
         }

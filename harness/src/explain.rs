@@ -2,6 +2,8 @@
 
 mod shell;
 
+pub(crate) use shell::quoted;
+
 use std::fmt::Write;
 
 use crate::catalogue;

@@ -22,6 +22,7 @@ mod cast;
 mod channel;
 mod child;
 mod link;
+mod look;
 mod needs;
 mod ops;
 mod oracles;

@@ -9,8 +9,6 @@ pub mod plan;
 #[cfg(feature = "host")]
 pub mod bench;
 #[cfg(feature = "host")]
-pub mod bisect;
-#[cfg(feature = "host")]
 pub mod catalogue;
 #[cfg(feature = "host")]
 pub mod diagnostic;
@@ -26,6 +24,8 @@ pub mod matcher;
 pub mod progress;
 #[cfg(feature = "host")]
 pub mod report;
+#[cfg(feature = "host")]
+pub mod repro;
 #[cfg(feature = "host")]
 pub mod run;
 #[cfg(feature = "host")]

@@ -4,7 +4,8 @@
 //! host                                    guest (PID 1)
 //!                          ◀──────────    Ready
 //! Run { key, plan }        ──────────▶
-//!                          ◀──────────    Begin, Built…, Step…, Oracles, End
+//!                          ◀──────────    Begin, Built…, Step…, Look…, Oracles, End
+//!                                         (Begin, Built…, Step…, Kept, if that is what is asked for)
 //! PowerOff, or Shell       ──────────▶    reboot(2), at once or when the shell ends
 //! ```
 //! One message is one line of JSON on the channel (ttyS1).
@@ -40,8 +41,30 @@ pub struct Run {
     pub clock_ns: u64,
     /// 32 random bytes in hexadecimal for the kernel's random pool.
     pub seed: String,
+    /// What comes after the last step.
+    #[serde(default, skip_serializing_if = "After::is_usual")]
+    pub after: After,
     /// The scenario.
     pub plan: Plan,
+}
+
+/// What comes after a scenario's last step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum After {
+    /// Everything is taken down.
+    #[default]
+    TakeDown,
+    /// Everyone who acts is looked at, then everything is taken down.
+    Look,
+    /// Everything stays as it is, until the machine ends.
+    Keep,
+}
+
+impl After {
+    fn is_usual(&self) -> bool {
+        *self == After::TakeDown
+    }
 }
 
 /// A scenario without its expectations: the guest observes, the host judges.

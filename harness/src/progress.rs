@@ -24,6 +24,15 @@ impl Progress {
         Progress { bar }
     }
 
+    /// What somebody has to know afterwards, too.
+    pub fn warn(&self, what: &str) {
+        let say = || eprintln!("warning: {what}");
+        match &self.bar {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+    }
+
     /// What passes too quickly to be worth a line of its own.
     pub fn moment(&self, what: &str) {
         if let Some(bar) = &self.bar {

@@ -14,6 +14,7 @@ pub use coverage::coverage;
 pub use read::{Unreadable, read};
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,9 @@ pub struct Outcome {
     /// What a second run in a cold boot came to, if there was one: every result that is not a pass or a skip is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
+    /// The directory with all that is known of a scenario that did not pass, if one was left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repro: Option<PathBuf>,
 }
 
 /// A second run, in a cold boot of its own.
@@ -253,6 +257,7 @@ impl Outcome {
             left_behind: oracles.left_behind,
             console: Vec::new(),
             again: None,
+            repro: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod drive;
 mod history;
+mod keep;
 pub(crate) mod schedule;
 pub(crate) mod source;
 pub(crate) mod tap;
@@ -20,6 +21,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::scenario::Scenario;
 use crate::shard::Shard;
+pub use keep::{Kept, keep};
 pub use source::{Isolation, is_ready};
 pub use tap::Tap;
 use testbed::Testbed;
@@ -46,6 +48,8 @@ pub struct Options {
     pub confirm: bool,
     /// The part of all pairs of a kernel and a scenario that is run.
     pub shard: Shard,
+    /// Where every scenario that does not pass leaves a directory of its own with all that is known of it.
+    pub repro: Option<PathBuf>,
 }
 
 /// Runs every scenario on every kernel. What happens to one scenario is in the report.

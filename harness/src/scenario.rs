@@ -63,6 +63,15 @@ pub struct Step {
 }
 
 impl Scenario {
+    /// The kernel modules that it needs.
+    pub fn modules(&self) -> Vec<&str> {
+        let modules = self.needs.iter().filter_map(|need| match need {
+            Need::Module(name) => Some(name.as_str()),
+            _ => None,
+        });
+        modules.collect()
+    }
+
     /// What the guest gets: everything but the expectations.
     pub fn plan(&self) -> Plan {
         let step = |step: &Step| crate::plan::Step {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 pub use room::Part;
 pub(crate) use scratch::Scratch;
-pub(crate) use stamp::{Stamp, sha256_of, sha256_of_file};
+pub use stamp::sha256_of_file;
+pub(crate) use stamp::{Stamp, sha256_of};
 
 /// The cache's folder.
 #[derive(Debug, Clone)]

@@ -52,7 +52,7 @@ impl Template {
         progress: &dyn Progress,
     ) -> Result<Self> {
         let key = key(config)?;
-        let name = sha256_of(key.join("\n").as_bytes());
+        let name = name(&key);
         let place = cache.folder("templates")?.join(&name);
         if let Some(template) = Self::open(config, &place, cache) {
             return Ok(template);
@@ -89,6 +89,11 @@ impl Template {
         let state = Path::new("/proc/self/fd").join(self.state.as_raw_fd().to_string());
         let state = File::open(&state).map_err(Error::io("open", &state))?;
         Machine::restore(&self.config, ram, state, screen, Instant::now() + PATIENCE)
+    }
+
+    /// SHA-256, in hexadecimal, of all that it depends on: a template with another key is another machine.
+    pub fn key(&self) -> String {
+        name(&self.record.key)
     }
 
     /// What the guest said when it was ready. Clones do not say it again.
@@ -136,6 +141,10 @@ fn key(config: &Config) -> Result<Vec<String>> {
         [Role::Template, Role::Clone].into_iter().flat_map(|role| arguments(&content, role, Screen::Kept));
     key.extend(words.map(|word| word.to_string_lossy().into_owned()));
     Ok(key)
+}
+
+fn name(key: &[String]) -> String {
+    sha256_of(key.join("\n").as_bytes())
 }
 
 /// Boots, waits for the first line, saves.

@@ -94,3 +94,24 @@ fn what_was_broken_off_is_lost_however_whole_it_looks() {
     );
     assert_eq!(Evidence::collect("key", &lines).lost, [reason]);
 }
+
+#[test]
+fn what_was_looked_at_is_kept_apart_from_the_steps() {
+    let mut lines = good();
+    let facts = [("cgroup".to_owned(), Outcome::Value(json!("0::/")))].into();
+    lines.insert(4, line(4, Event::Look { actor: crate::plan::Actor::Host, facts }));
+    lines[5] = line(5, Event::Oracles(Oracles::default()));
+    lines[6] = line(6, Event::End { steps: 2 });
+    let evidence = Evidence::collect("key", &lines);
+    assert_eq!(evidence.lost, [""; 0]);
+    assert_eq!(evidence.looks["host"]["cgroup"], Outcome::Value(json!("0::/")));
+}
+
+#[test]
+fn what_was_kept_is_no_whole_evidence() {
+    let mut lines = good();
+    lines.truncate(4);
+    lines.push(line(4, Event::Kept));
+    let lost = Evidence::collect("key", &lines).lost;
+    assert!(lost[0].starts_with("everything was kept"), "{lost:?}");
+}

@@ -183,7 +183,7 @@ fn path_of(path: &Path) -> String {
 }
 
 /// As one word of a shell.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let simple = |c: char| c.is_ascii_alphanumeric() || "-_/.,:=+@%".contains(c);
     if !text.is_empty() && text.chars().all(simple) {
         text.to_owned()

@@ -6,10 +6,12 @@ use std::time::Instant;
 use runtime::spec::{Peer, Spec};
 use serde_json::Value;
 
+use super::look::{self, Facts};
 use super::player::{NotBuilt, Player};
 use super::probe::Reply;
 use crate::event::Outcome;
 use crate::operation::Operation;
+use crate::plan::Actor;
 
 /// Everyone who acts.
 #[derive(Default)]
@@ -92,6 +94,22 @@ impl Cast {
             None => Player::host().map_err(|error| format!("no probe on the host: {error}"))?,
         };
         self.host.insert(host).ask(operation, deadline)
+    }
+
+    /// How everybody looks.
+    pub(super) fn look(&mut self, deadline: Instant) -> Vec<(Actor, Facts)> {
+        let host = match self.host.take() {
+            Some(mut host) => {
+                let facts = look::at(&mut host, deadline);
+                self.host = Some(host);
+                facts
+            }
+            None => look::at_host(deadline),
+        };
+        let containers = self.containers.iter_mut();
+        let looks =
+            containers.map(|(name, player)| (Actor::Container(name.clone()), look::at(player, deadline)));
+        std::iter::once((Actor::Host, host)).chain(looks).collect()
     }
 
     /// Stops one container, for a step.

@@ -16,9 +16,9 @@ use runtime::sys::{Errno, Signal, signal};
 use super::boot;
 use super::channel::Channel;
 use super::oracles::Watch;
-use super::runner::{self, Told};
+use super::runner::{self, LOOK, Told};
 use crate::event::{Event, Outcome};
-use crate::plan::{Request, Run};
+use crate::plan::{After, Request, Run};
 
 /// How long after a scenario's own deadline the runner may go on to take its containers down.
 const TEARDOWN: Duration = Duration::from_secs(2);
@@ -75,19 +75,23 @@ fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()
     channel.send(Event::Begin { scenario })?;
 
     let (events, runner_end) = UnixStream::pair()?;
-    let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + TEARDOWN;
+    let look = if run.after == After::Look { LOOK } else { Duration::ZERO };
+    let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + look + TEARDOWN;
     let runner = match clone(&[], false)? {
         Birth::Child => {
             drop(events);
-            exit(runner::run(run.plan, runner_end))
+            exit(runner::run(run.plan, run.after, runner_end))
         }
         Birth::Parent(pid) => pid,
     };
     drop(runner_end);
     let mut heard = Heard::default();
-    let lost = forward(channel, events, deadline, &mut heard)?;
+    let last = forward(channel, events, deadline, &mut heard)?;
+    if matches!(last, Last::Kept) {
+        return channel.send(Event::Kept);
+    }
     end(runner)?;
-    if let Some(reason) = lost {
+    if let Last::Lost(reason) = last {
         channel.send(heard.broken_off(reason))?;
         watch.clear()?;
     }
@@ -119,13 +123,23 @@ impl Heard {
     }
 }
 
-/// Hands on what the runner tells, until it is done, ends early, or the deadline passes: why it is lost.
+/// How the runner's telling came to its end.
+enum Last {
+    /// It is done.
+    Done,
+    /// Its steps are done, and it stays.
+    Kept,
+    /// Why it will not tell any more.
+    Lost(&'static str),
+}
+
+/// Hands on what the runner tells, until it is done, ends early, or the deadline passes.
 fn forward(
     channel: &mut Channel,
     events: UnixStream,
     deadline: Instant,
     heard: &mut Heard,
-) -> io::Result<Option<&'static str>> {
+) -> io::Result<Last> {
     let mut reader = BufReader::new(events);
     loop {
         // A timeout of zero would mean none.
@@ -135,7 +149,7 @@ fn forward(
         match reader.read_line(&mut line) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Some("the scenario's deadline passed"));
+                return Ok(Last::Lost("the scenario's deadline passed"));
             }
             Err(error) => return Err(error),
         }
@@ -149,8 +163,9 @@ fn forward(
             }
             Ok(Told::Trying(index)) => heard.in_flight = Some(index),
             Ok(Told::Fault(fault)) => heard.faults.push(fault),
-            Ok(Told::Done) => return Ok(None),
-            Err(_) => return Ok(Some("the runner ended before the scenario did")),
+            Ok(Told::Kept) => return Ok(Last::Kept),
+            Ok(Told::Done) => return Ok(Last::Done),
+            Err(_) => return Ok(Last::Lost("the runner ended before the scenario did")),
         }
     }
 }

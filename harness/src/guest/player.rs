@@ -74,6 +74,14 @@ impl Player {
         Ok(player(&format!("{who} in {}", self.who), Process::Joined(joined), link))
     }
 
+    /// A fresh probe in the same place.
+    pub(super) fn another(&self) -> Result<Player, String> {
+        match &self.process {
+            Process::Host(_) => Player::host().map_err(|error| error.to_string()),
+            Process::Container(_) | Process::Joined(_) => self.joined("another process", None),
+        }
+    }
+
     /// Its PID, as the runner has it, while it lives.
     pub(super) fn pid(&mut self) -> Result<i32, String> {
         if let Some(status) = self.status()? {

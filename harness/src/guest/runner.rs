@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use runtime::sys;
@@ -17,7 +18,10 @@ use super::shield::Shield;
 use super::undo::Undo;
 use crate::event::{Event, Outcome};
 use crate::operation::{Operation, Subject};
-use crate::plan::{Actor, Plan, Step};
+use crate::plan::{Actor, After, Plan, Step};
+
+/// How long all that is looked at after the last step may take.
+pub(super) const LOOK: Duration = Duration::from_secs(3);
 
 /// What the runner tells init, a line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,14 +32,16 @@ pub(super) enum Told {
     Trying(u32),
     /// Something could not be taken down.
     Fault(String),
+    /// The steps are done, and everything stays as it is.
+    Kept,
     /// The scenario is over and everything was taken down.
     Done,
 }
 
 /// Runs the scenario in this process, which has to end with the code that this returns.
-pub(super) fn run(plan: Plan, events: UnixStream) -> i32 {
+pub(super) fn run(plan: Plan, after: After, events: UnixStream) -> i32 {
     let deadline = Instant::now() + Duration::from_millis(plan.deadline_ms);
-    let mut runner = Runner { plan, events, deadline, cast: Cast::default(), undo: Undo::default() };
+    let mut runner = Runner { plan, after, events, deadline, cast: Cast::default(), undo: Undo::default() };
     match runner.carry_out() {
         Ok(()) => 0,
         Err(error) => {
@@ -47,6 +53,7 @@ pub(super) fn run(plan: Plan, events: UnixStream) -> i32 {
 
 struct Runner {
     plan: Plan,
+    after: After,
     events: UnixStream,
     deadline: Instant,
     cast: Cast,
@@ -61,6 +68,11 @@ impl Runner {
         if self.needs_are_met()? {
             self.build_containers()?;
             self.perform_steps()?;
+            match self.after {
+                After::TakeDown => {}
+                After::Look => self.look()?,
+                After::Keep => self.keep()?,
+            }
             shield.under(|| self.take_down())?;
         }
         self.tell(&Told::Done)
@@ -180,6 +192,21 @@ impl Runner {
             *subject = if name == "host" { Subject::Init } else { Subject::Pid(self.cast.pid(name)?) };
         }
         Ok(())
+    }
+
+    /// Tells how everyone looks.
+    fn look(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + LOOK;
+        let looks = self.cast.look(deadline);
+        looks.into_iter().try_for_each(|(actor, facts)| self.event(Event::Look { actor, facts }))
+    }
+
+    /// Stays, and with it all that it built. The end of the machine is its end.
+    fn keep(&mut self) -> io::Result<()> {
+        self.tell(&Told::Kept)?;
+        loop {
+            sleep(Duration::from_secs(3600));
+        }
     }
 
     fn take_down(&mut self) -> io::Result<()> {

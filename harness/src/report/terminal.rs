@@ -6,6 +6,7 @@ use super::details::{is_bad, one_line};
 use super::inline::toml;
 use super::{Outcome, Run, Step, coverage};
 use crate::diagnostic::plural;
+use crate::explain::quoted;
 use crate::judge::Status;
 
 /// Longest value that is shown on one line, in characters.
@@ -68,6 +69,17 @@ fn details(out: &mut String, paint: Paint, run: &Run, result: &Outcome, many: bo
     }
     list(out, "left behind", &result.left_behind);
     list(out, "console", &result.console);
+    if let Some(folder) = &result.repro {
+        push(out, "");
+        push(out, &format!("  all that is known of it: {}", one_line(&folder.display().to_string())));
+        push(
+            out,
+            &format!(
+                "  once more: cargo xtask repro {} [--shell]",
+                one_line(&quoted(&folder.display().to_string()))
+            ),
+        );
+    }
 }
 
 fn step_details(out: &mut String, paint: Paint, source: Option<&super::Source>, step: &Step) {

@@ -68,6 +68,7 @@ fn run() -> Run {
     let pairs = scenarios.iter().zip(verdicts);
     let mut results: Vec<_> =
         pairs.map(|(scenario, verdict)| Outcome::new("distro", "nsproof", scenario, verdict, 12)).collect();
+    results[1].repro = Some("target/nsproof/repro/distro/uts/fail".into());
     results[4].console = vec!["Kernel panic - not syncing: sysrq triggered crash".into()];
     let kernel = Kernel {
         name: "distro".into(),

@@ -6,15 +6,15 @@ use vm::{Ending, Machine};
 
 use super::tap::Tap;
 use crate::event::{Envelope, Event};
-use crate::plan::{Plan, Request, Run};
+use crate::plan::{After, Plan, Request, Run};
 
 /// The guest keeps the scenario's own deadline; one that is silent for this much longer is lost.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What came out of a machine for one scenario.
 pub(crate) struct Driven {
-    /// The key that every event has to carry.
-    pub(crate) key: String,
+    /// What was asked for; every event has to carry its key.
+    pub(crate) request: Run,
     /// Lines as they came.
     pub(crate) lines: Vec<String>,
     /// How the machine was lost, if it was.
@@ -25,24 +25,28 @@ pub(crate) struct Driven {
     pub(crate) duration: Duration,
 }
 
+/// A request to run a plan now.
+pub(crate) fn request(plan: Plan, after: After) -> Run {
+    Run { key: random::<16>(), clock_ns: wall_clock(), seed: random::<32>(), after, plan }
+}
+
 /// Sends a plan and collects lines until the scenario's end or the machine's.
-pub(crate) fn drive(machine: &mut Machine, plan: Plan, tap: &dyn Tap) -> Driven {
+pub(crate) fn drive(machine: &mut Machine, plan: Plan, after: After, tap: &dyn Tap) -> Driven {
     let scenario = plan.scenario.clone();
     tap.begins(&scenario, machine);
     let started = Instant::now();
     let deadline = started + Duration::from_millis(plan.deadline_ms) + GRACE;
-    let key = random::<16>();
-    let run = Run { key: key.clone(), clock_ns: wall_clock(), seed: random::<32>(), plan };
-    let request = serde_json::to_string(&Request::Run(Box::new(run))).expect("plans are plain data");
+    let request = request(plan, after);
+    let line = serde_json::to_string(&Request::Run(Box::new(request.clone()))).expect("plans are plain data");
     let mut lines = Vec::new();
     let mut first = None;
-    let mut ending = machine.send(&request).err();
+    let mut ending = machine.send(&line).err();
     while ending.is_none() {
         match machine.receive(deadline) {
             Ok(line) => {
                 first.get_or_insert_with(|| started.elapsed());
                 let came = tap.line(&scenario, machine, line);
-                let last = came.iter().any(|line| is_end(line, &key));
+                let last = came.iter().any(|line| is_end(line, &request.key));
                 lines.extend(came);
                 if last {
                     break;
@@ -51,13 +55,14 @@ pub(crate) fn drive(machine: &mut Machine, plan: Plan, tap: &dyn Tap) -> Driven 
             Err(lost) => ending = Some(lost),
         }
     }
-    Driven { key, lines, ending, first, duration: started.elapsed() }
+    Driven { request, lines, ending, first, duration: started.elapsed() }
 }
 
 fn is_end(line: &str, key: &str) -> bool {
     // A container can write to the channel's device: a line that is no event is noise here, and judged later.
-    serde_json::from_str::<Envelope>(line)
-        .is_ok_and(|envelope| envelope.key == key && matches!(envelope.event, Event::End { .. }))
+    serde_json::from_str::<Envelope>(line).is_ok_and(|envelope| {
+        envelope.key == key && matches!(envelope.event, Event::End { .. } | Event::Kept)
+    })
 }
 
 /// Nanoseconds since 1970, for a guest whose clock stood still while it was a template.

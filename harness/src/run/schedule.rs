@@ -1,13 +1,15 @@
 //! Which scenario runs when, on which machine: as many machines at a time as there are jobs, longest scenarios first, results
 //! in the scenarios' own order.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use vm::{Cache, Ending};
 
-use super::drive::{Driven, drive};
+use super::drive::{Driven, drive, request};
 use super::history::History;
 use super::source::{Guest, Isolation, Source, boot};
 use super::tap::Tap;
@@ -15,8 +17,10 @@ use super::testbed::Testbed;
 use super::{Options, TAIL};
 use crate::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
+use crate::plan::{After, Plan};
 use crate::progress::Progress;
 use crate::report::{self, Again, Outcome, Percentiles};
+use crate::repro::{self, Trace};
 use crate::scenario::Scenario;
 
 /// The only runtime so far: this project's own.
@@ -39,7 +43,8 @@ pub(crate) fn run(
         testbed,
         source,
         isolation,
-        confirm: options.confirm && isolation != Isolation::Boot,
+        confirm: options.confirm && (isolation != Isolation::Boot || options.repro.is_some()),
+        repro: options.repro.as_deref(),
         order: history.longest_first(scenarios),
         next: AtomicUsize::new(0),
         progress,
@@ -64,8 +69,10 @@ struct Line<'a> {
     testbed: &'a Testbed,
     source: Source,
     isolation: Isolation,
-    /// A result that is no pass is confirmed in a cold boot. Not, if every machine is one anyway.
+    /// A result that is no pass is confirmed in a cold boot. If every machine is one anyway, only to have a look at it.
     confirm: bool,
+    /// Where whatever does not pass leaves a directory.
+    repro: Option<&'a Path>,
     /// Positions of the scenarios.
     order: Vec<usize>,
     next: AtomicUsize,
@@ -79,6 +86,14 @@ struct Line<'a> {
 struct Starts {
     release: String,
     times: Vec<Duration>,
+}
+
+/// What came of one scenario on one machine.
+struct Ran {
+    outcome: Outcome,
+    /// `None` if nothing was sent: a need was known to be unmet.
+    trace: Option<Trace>,
+    survivor: Option<Guest>,
 }
 
 impl Line<'_> {
@@ -101,55 +116,94 @@ impl Line<'_> {
                 Some(guest) => Ok(guest),
                 None => self.machine(),
             };
-            let (mut outcome, survivor) = match guest {
-                Ok(guest) => self.one(scenario, guest),
-                Err(error) if self.has_started() => (self.not_started(scenario, error), None),
+            let mut ran = match guest {
+                Ok(guest) => self.one(scenario, guest, After::TakeDown),
+                Err(error) if self.has_started() => self.not_started(scenario, error),
                 Err(error) => return Err(error),
             };
-            self.confirm(scenario, &mut outcome);
+            let again = self.confirm(scenario, &ran.outcome);
+            ran.outcome.again = again
+                .as_ref()
+                .map(|again| Again { status: again.outcome.status, reason: again.outcome.reason.clone() });
+            self.record(scenario, &mut ran, again.as_ref());
             // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
-            let trusted = matches!(outcome.status, Status::Pass | Status::Skip);
-            kept = survivor.filter(|_| trusted && self.isolation == Isolation::Shared);
-            done.push((index, outcome));
+            kept = ran.survivor.filter(|_| is_good(&ran.outcome) && self.isolation == Isolation::Shared);
+            done.push((index, ran.outcome));
         }
     }
 
     /// Runs a scenario that did not pass once more, in a cold boot: a broken kernel breaks it again, a disturbed machine
-    /// does not.
-    fn confirm(&self, scenario: &Scenario, outcome: &mut Outcome) {
-        if !self.confirm || matches!(outcome.status, Status::Pass | Status::Skip) {
-            return;
+    /// does not. This time it is looked at.
+    fn confirm(&self, scenario: &Scenario, outcome: &Outcome) -> Option<Ran> {
+        if !self.confirm || is_good(outcome) {
+            return None;
         }
-        outcome.again = Some(match boot(&self.testbed.config) {
-            Ok(guest) => {
-                let (again, _) = self.one(scenario, guest);
-                Again { status: again.status, reason: again.reason }
+        Some(match boot(&self.testbed.config) {
+            Ok(guest) => self.one(scenario, guest, After::Look),
+            Err(error) => self.not_started(scenario, error),
+        })
+    }
+
+    /// Leaves a directory of what did not pass, and none of what did.
+    fn record(&self, scenario: &Scenario, ran: &mut Ran, again: Option<&Ran>) {
+        let Some(folder) = self.repro else { return };
+        let place = repro::place(folder, &self.testbed.name, &scenario.name);
+        let told = match &ran.trace {
+            Some(trace) if !is_good(&ran.outcome) => {
+                ran.outcome.repro = Some(place.clone());
+                let run = repro::Run {
+                    scenario,
+                    config: &self.testbed.config,
+                    template: self.source.template_key(),
+                    isolation: self.isolation,
+                    outcome: &ran.outcome,
+                    trace,
+                    again: again.and_then(|again| again.trace.as_ref()),
+                };
+                repro::write(&place, &run)
             }
-            Err(error) => Again { status: Status::Miss, reason: Some(error.to_string()) },
-        });
+            _ => repro::remove(&place),
+        };
+        if let Err(error) = told {
+            // The verdict stands without it.
+            ran.outcome.repro = None;
+            self.progress.warn(&error.to_string());
+        }
     }
 
     /// Runs one scenario; the machine is given back if it survived.
-    fn one(&self, scenario: &Scenario, mut guest: Guest) -> (Outcome, Option<Guest>) {
+    fn one(&self, scenario: &Scenario, mut guest: Guest, after: After) -> Ran {
         if let Some((need, reason)) = self.testbed.unmet(scenario, &guest.ready) {
             let verdict = Verdict::skipped(scenario, need, &reason);
-            return (Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, 0), Some(guest));
+            return Ran { outcome: self.outcome(scenario, verdict, 0), trace: None, survivor: Some(guest) };
         }
-        let mut plan = scenario.plan();
-        plan.needs.retain(|need| !self.testbed.decides(need));
-        let Driven { key, lines, ending, duration, .. } = drive(&mut guest.machine, plan, self.tap);
-        let mut evidence = Evidence::collect(&key, &lines);
-        let mut console = Vec::new();
-        if let Some(ending) = &ending {
+        let Driven { request, lines, ending, duration, .. } =
+            drive(&mut guest.machine, self.asked(scenario), after, self.tap);
+        let mut evidence = Evidence::collect(&request.key, &lines);
+        let lost = ending.as_ref().map(ToString::to_string);
+        if let Some(ending) = &lost {
             // The machine's end explains what is missing: it is told first.
-            evidence.lose(ending.to_string());
-            console = guest.machine.console_tail(TAIL);
+            evidence.lose(ending);
         }
         let verdict = judge(scenario, &evidence);
         let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let mut outcome = Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, milliseconds);
-        outcome.console = console;
-        (outcome, ending.is_none().then_some(guest))
+        let mut outcome = self.outcome(scenario, verdict, milliseconds);
+        if ending.is_some() {
+            outcome.console = guest.machine.console_tail(TAIL);
+        }
+        let trace = Trace { request, lines, lost, looks: evidence.looks, console: guest.machine.console() };
+        Ran { outcome, trace: Some(trace), survivor: ending.is_none().then_some(guest) }
+    }
+
+    /// A scenario's plan without the needs that the host looks after.
+    fn asked(&self, scenario: &Scenario) -> Plan {
+        let mut plan = scenario.plan();
+        plan.needs.retain(|need| !self.testbed.decides(need));
+        plan
+    }
+
+    fn outcome(&self, scenario: &Scenario, verdict: Verdict, milliseconds: u64) -> Outcome {
+        Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, milliseconds)
     }
 
     /// A machine that was lost before anything was asked of it costs nothing but the start of another. A second one that
@@ -169,7 +223,7 @@ impl Line<'_> {
         !self.starts.lock().expect("no lane panics while it counts").times.is_empty()
     }
 
-    fn not_started(&self, scenario: &Scenario, error: vm::Error) -> Outcome {
+    fn not_started(&self, scenario: &Scenario, error: vm::Error) -> Ran {
         let (reason, console) = match error {
             vm::Error::NotReady { ending, console } => {
                 (format!("the machine was not ready: {ending}"), console)
@@ -177,9 +231,16 @@ impl Line<'_> {
             other => (other.to_string(), Vec::new()),
         };
         let mut evidence = Evidence::default();
-        evidence.lose(reason);
-        let verdict = judge(scenario, &evidence);
-        Outcome { console, ..Outcome::new(&self.testbed.name, RUNTIME, scenario, verdict, 0) }
+        evidence.lose(&reason);
+        let outcome = self.outcome(scenario, judge(scenario, &evidence), 0);
+        let trace = Trace {
+            request: request(self.asked(scenario), After::TakeDown),
+            lost: Some(reason),
+            console: console.join("\n"),
+            lines: Vec::new(),
+            looks: BTreeMap::new(),
+        };
+        Ran { outcome: Outcome { console, ..outcome }, trace: Some(trace), survivor: None }
     }
 
     fn noted(&self, guest: Guest) -> Guest {
@@ -208,4 +269,8 @@ impl Line<'_> {
             clone_ms,
         }
     }
+}
+
+fn is_good(outcome: &Outcome) -> bool {
+    matches!(outcome.status, Status::Pass | Status::Skip)
 }

@@ -71,6 +71,14 @@ impl Source {
         Ok(Source::Template(Box::new(template), ready))
     }
 
+    /// What tells the template from others, if there is one.
+    pub(crate) fn template_key(&self) -> Option<String> {
+        match self {
+            Source::Template(template, _) => Some(template.key()),
+            Source::Cold(_) => None,
+        }
+    }
+
     /// A machine that nobody has used.
     pub(crate) fn machine(&self) -> vm::Result<Guest> {
         match self {

@@ -100,10 +100,7 @@ fn without_option(kernel: &Kernel, option: &str) -> Option<String> {
 
 /// What the guest is to load.
 fn modules(scenarios: &[Scenario]) -> BTreeSet<String> {
-    let needed = scenarios.iter().flat_map(|scenario| &scenario.needs).filter_map(|need| match need {
-        Need::Module(name) => Some(name.replace('-', "_")),
-        _ => None,
-    });
+    let needed = scenarios.iter().flat_map(Scenario::modules).map(|name| name.replace('-', "_"));
     needed.chain(MODULES.iter().map(ToString::to_string)).collect()
 }
 

@@ -75,6 +75,20 @@ pub fn arguments(config: &Config, role: Role, screen: Screen) -> Vec<OsString> {
     all
 }
 
+/// The arguments of [`Role::Boot`] for a machine that people start by hand: the channel on QEMU's standard input and
+/// output, the console on its standard error, and no monitor.
+pub fn by_hand(config: &Config) -> Vec<OsString> {
+    let mut all = Vec::new();
+    all.extend(bare().map(OsString::from));
+    all.extend(processor(config.accelerator, config.cpus).map(OsString::from));
+    all.extend(memory(config.memory_mib, Role::Boot).into_iter().map(OsString::from));
+    let console = ["-chardev", "file,id=console,path=/dev/stderr,append=on", "-serial", "chardev:console"];
+    let channel = ["-chardev", "stdio,id=channel,signal=off", "-serial", "chardev:channel"];
+    all.extend([console, channel].concat().into_iter().map(OsString::from));
+    all.extend(kernel(&config.kernel, &config.initramfs.path, &config.append));
+    all
+}
+
 /// No device, no configuration file and no window that is not asked for.
 fn bare() -> [&'static str; 5] {
     ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]

@@ -1,0 +1,86 @@
+//! What can be wrong with a directory, or with running it again.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::diagnostic::Diagnostics;
+
+/// A failure: what about what, and the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// A verb: `write`.
+        doing: &'static str,
+        /// What it was done to.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What the machine booted with cannot be read any more.
+    #[error(transparent)]
+    Boot(#[from] vm::Error),
+    /// A file of the directory is not there.
+    #[error("{} is not there: give the directory that a scenario left which did not pass; vm-test names it", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of the directory is not what it was.
+    #[error("{}: {what}; it was changed after nsproof wrote it, or the copy is not whole: run vm-test again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// Another nsproof wrote it.
+    #[error(
+        "{} was written with schema {found}, this nsproof reads {}: use nsproof {nsproof}, or run vm-test again",
+        path.display(),
+        super::SCHEMA
+    )]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// The schema that it names.
+        found: u64,
+        /// The version of its writer.
+        nsproof: String,
+    },
+    /// The recorded scenario is none for this nsproof.
+    #[error("this nsproof does not read the recorded scenario any more:\n{0}")]
+    Scenario(Diagnostics),
+    /// The recorded kernel cannot be had.
+    #[error(
+        "the recorded kernel is not to be had: {why}\n       recorded is {release}, {version}, with SHA-256 {sha256}\n       give it with --kernel PATH, or run the scenario on another: cargo xtask vm-test --kernel K {scenario}"
+    )]
+    Kernel {
+        /// What was found in its place.
+        why: String,
+        /// As `uname -r` tells it.
+        release: String,
+        /// Of its package.
+        version: String,
+        /// Of its image.
+        sha256: String,
+        /// The recorded scenario's file.
+        scenario: String,
+    },
+}
+
+impl Error {
+    /// For `map_err`: names the action and the file.
+    pub(super) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| match source.kind() {
+            io::ErrorKind::NotFound if doing == "read" => Self::Missing { path },
+            _ => Self::Io { doing, path, source },
+        }
+    }
+
+    pub(super) fn damaged(path: impl Into<PathBuf>, what: impl ToString) -> Self {
+        Self::Damaged { path: path.into(), what: what.to_string() }
+    }
+}
