@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod bisect;
 mod cache;
 mod ci;
 mod explain;
@@ -45,6 +46,8 @@ enum Command {
     Repro(repro::Args),
     /// A shell in a guest, to try things in.
     Shell(shell::Args),
+    /// Find the first bad one of several kernels.
+    Bisect(bisect::Args),
     /// Measure how fast it is, next to other programs.
     Bench(bench::Args),
     /// Show what is kept between runs, or delete it.
@@ -62,10 +65,16 @@ enum Exit {
     Usage = 2,
     /// A verdict is missing, or the machine could not be had.
     Lost = 3,
+    /// For `git bisect run`: neither good nor bad.
+    CannotTell = 125,
 }
 
 fn main() -> ExitCode {
-    let exit = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return bisect::misread(&error),
+    };
+    let exit = match cli.command {
         Command::VmTest(args) => vm_test::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
@@ -74,6 +83,7 @@ fn main() -> ExitCode {
         Command::Kernels(args) => kernels::run(&args),
         Command::Repro(args) => repro::run(&args),
         Command::Shell(args) => shell::run(&args),
+        Command::Bisect(args) => bisect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Cache(args) => cache::run(&args),
     };

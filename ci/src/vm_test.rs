@@ -12,7 +12,7 @@ use harness::{scenario, selftest};
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::report::{Target, exit, tell};
-use crate::{Exit, guest, root};
+use crate::{Exit, bisect, guest, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -46,13 +46,19 @@ pub(crate) struct Args {
     /// Instead of scenarios: make every fault that could lose a verdict for real, and say what came of each.
     #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "repro", "deny_skips", "shard"])]
     self_test: bool,
+    /// Answer in the words of `git bisect run`: exit code 0 is good, 1 bad, 125 cannot tell.
+    #[arg(long, conflicts_with_all = ["self_test", "deny_skips", "shard"])]
+    bisect: bool,
+    /// With --bisect: run up to N times, for what fails only now and then.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), requires = "bisect")]
+    repeat: u16,
     /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
     #[arg(long)]
     install: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Accel {
+pub(crate) enum Accel {
     /// KVM if a guest was seen to boot on it, else TCG.
     Auto,
     /// KVM or nothing.
@@ -76,12 +82,18 @@ pub(crate) fn default_jobs() -> usize {
 }
 
 pub(crate) fn run(args: &Args) -> Exit {
-    match try_run(args) {
+    let run = || match try_run(args) {
         Ok(exit) | Err(exit) => exit,
-    }
+    };
+    if args.bisect { bisect::step(run) } else { run() }
 }
 
 fn try_run(args: &Args) -> Result<Exit, Exit> {
+    if args.bisect && args.kernels.len() > 1 {
+        return Err(bisect::usage(
+            "--bisect is about one --kernel; `cargo xtask bisect` searches among several",
+        ));
+    }
     let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(|problems| {
         eprintln!("{problems}");
         Exit::Usage
@@ -104,10 +116,16 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
     if args.self_test {
         return self_test(options, args.accel, &progress);
     }
-    let run = harness::run::run(&scenarios, &options, &progress).map_err(lost)?;
+    let (answer, run) = if args.bisect {
+        let (answer, run) =
+            harness::bisect::ask(&scenarios, &options, args.repeat, &progress).map_err(lost)?;
+        (Some(answer), run)
+    } else {
+        (None, harness::run::run(&scenarios, &options, &progress).map_err(lost)?)
+    };
     drop(progress);
     tell(&run, &args.reports)?;
-    Ok(exit(&run, args.deny_skips))
+    Ok(answer.map_or_else(|| exit(&run, args.deny_skips), |answer| bisect::say(&answer)))
 }
 
 /// Below what cargo builds, as a command line from here names it.

@@ -26,9 +26,12 @@ fn machines_and_containers_are_measured() {
     let cold = median("QEMU's start to Ready").expect("a cold boot was measured");
     let clone = median("QEMU's start to the guest's first answer").expect("a clone was measured");
     assert!(clone < cold, "{table}");
-    assert_eq!(report["budget"][0]["holds"], true, "a clone has become too slow:\n{table}");
-    let memory = median("private memory of a further clone").expect("memory was measured");
-    assert!((1.0..100.0).contains(&memory), "{table}");
+    // Neither is stretched by a busy machine.
+    for bound in ["the same in processor time", "MB of a further clone"] {
+        let checked = report["budget"].as_array().unwrap().iter().find(|checked| checked["name"] == bound);
+        let checked = checked.unwrap_or_else(|| panic!("no bound {bound}:\n{table}"));
+        assert_eq!(checked["holds"], true, "a clone costs too much:\n{table}");
+    }
     // Whatever is not installed here is a row nevertheless, and has a reason.
     for row in rows.iter().filter(|row| row["n"] == 0) {
         assert!(row["values"].is_null() && row["note"].is_string(), "{row}");

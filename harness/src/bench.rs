@@ -5,6 +5,7 @@
 mod budget;
 mod containers;
 mod machines;
+mod processor;
 mod program;
 mod report;
 mod runs;

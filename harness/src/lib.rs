@@ -9,6 +9,8 @@ pub mod plan;
 #[cfg(feature = "host")]
 pub mod bench;
 #[cfg(feature = "host")]
+pub mod bisect;
+#[cfg(feature = "host")]
 pub mod catalogue;
 #[cfg(feature = "host")]
 pub mod diagnostic;

@@ -1,15 +1,16 @@
 //! Cold boots and clones, each in its phases, and what a clone keeps in memory.
 
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use vm::{Config, Machine, Phases};
 
 use super::report::{Row, Unit, find};
-use super::{Error, Lab};
+use super::{Error, Lab, processor};
 use crate::plan::After;
+use crate::run::Tap;
 use crate::run::drive::drive;
 use crate::run::source::{Guest, Isolation, Source, boot};
-use crate::run::tap::Nobody;
 
 /// Clones for each cold boot, which takes some twenty times as long.
 const CLONES: usize = 8;
@@ -21,13 +22,17 @@ pub(super) const BOOT: &str = "cold boot";
 pub(super) const READY: &str = "QEMU's start to Ready";
 pub(super) const CLONE: &str = "clone";
 pub(super) const ANSWER: &str = "QEMU's start to the guest's first answer";
-const MEMORY: &str = "private memory of a further clone";
+pub(super) const MEMORY: &str = "private memory of a further clone";
+pub(super) const PROCESSOR: &str = "processor time of QEMU";
+pub(super) const PROCESSOR_BOOT: &str = "a cold boot to Ready";
+pub(super) const PROCESSOR_ANSWER: &str = "a clone to the guest's first answer";
 
 #[derive(Default)]
 struct Boots {
     ready: Vec<Duration>,
     until_kernel: Vec<Duration>,
     from_kernel: Vec<Duration>,
+    processor: Vec<Duration>,
 }
 
 #[derive(Default)]
@@ -38,6 +43,22 @@ struct Clones {
     until_answer: Vec<Duration>,
     scenario: Vec<Duration>,
     megabytes: Vec<f64>,
+    processor_answer: Vec<Duration>,
+    processor_whole: Vec<Duration>,
+}
+
+/// Notes what QEMU had used when the guest's first answer came.
+#[derive(Default)]
+struct Meter(Mutex<Option<Duration>>);
+
+impl Tap for Meter {
+    fn begins(&self, _scenario: &str, _machine: &mut Machine) {}
+
+    fn line(&self, _scenario: &str, machine: &mut Machine, line: String) -> Vec<String> {
+        let mut first = self.0.lock().expect("nobody panics while he reads a file");
+        *first = first.or_else(|| processor::of(machine.pid()));
+        vec![line]
+    }
 }
 
 pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
@@ -49,6 +70,7 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
         lab.progress.moment(&format!("measuring machines: {}/{}", round + 1, lab.options.samples));
         let guest = boot(quiet)?;
         boots.ready.extend(guest.machine.boot_time());
+        boots.processor.extend(processor::of(guest.machine.pid()));
         guest.machine.stop();
         boots.phases(boot(&talkative)?.machine.phases());
         for _ in 0..CLONES {
@@ -57,6 +79,10 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     }
     boots.rows(rows);
     clones.rows(rows);
+    rows.push(Row::times(PROCESSOR, PROCESSOR_BOOT, &boots.processor));
+    rows.push(Row::times(PROCESSOR, PROCESSOR_ANSWER, &clones.processor_answer));
+    rows.push(Row::times(PROCESSOR, "a clone with a trivial scenario", &clones.processor_whole));
+    compare(rows, PROCESSOR, (PROCESSOR, PROCESSOR_BOOT));
     Ok(())
 }
 
@@ -76,7 +102,7 @@ impl Boots {
             Row::times(BOOT, "the kernel's first line to Ready", &self.from_kernel)
                 .note("in boots that print"),
         ]);
-        compare(rows, BOOT);
+        compare(rows, BOOT, (BOOT, READY));
     }
 }
 
@@ -86,7 +112,8 @@ impl Clones {
         let begun = Instant::now();
         let Guest { mut machine, .. } = source.machine()?;
         let restored = begun.elapsed();
-        let driven = drive(&mut machine, scenario.plan(), After::TakeDown, &Nobody);
+        let meter = Meter::default();
+        let driven = drive(&mut machine, scenario.plan(), After::TakeDown, &meter);
         let Some(first) = driven.first else {
             let said = driven.ending.map_or_else(String::new, |ending| ending.to_string());
             return Err(Error::broken(&scenario.name, said));
@@ -96,6 +123,8 @@ impl Clones {
         self.until_answer.push(restored + first);
         self.scenario.push(driven.duration.saturating_sub(first));
         self.megabytes.extend(private(&machine));
+        self.processor_answer.extend(meter.0.into_inner().expect("nobody panics while he reads a file"));
+        self.processor_whole.extend(processor::of(machine.pid()));
         Ok(())
     }
 
@@ -114,23 +143,24 @@ impl Clones {
             Row::times(CLONE, "the guest's first answer", &self.answer),
             Row::times(CLONE, "the rest of a trivial scenario", &self.scenario),
         ]);
-        compare(rows, CLONE);
+        compare(rows, CLONE, (BOOT, READY));
         rows.push(Row::of(CLONE, MEMORY, Unit::Megabytes, &self.megabytes).note("after a trivial scenario"));
     }
 }
 
-/// Gives the rows of a group their ratio to a cold boot.
-fn compare(rows: &mut [Row], group: &str) {
-    let base = find(rows, BOOT, READY).cloned();
+/// Gives the rows of a group their ratio to one row.
+fn compare(rows: &mut [Row], group: &str, (base_group, base): (&str, &str)) {
+    let base = find(rows, base_group, base).cloned();
     for row in rows.iter_mut().filter(|row| row.group == group) {
         *row = row.clone().compared(base.as_ref());
     }
 }
 
-/// Megabytes that QEMU shares with nobody: what one more clone costs. proc_pid_smaps(5)
+/// Megabytes that QEMU shares with nobody: what one more clone costs. `Private_Dirty` would count the template's own pages
+/// until they are written to the disk, 20 MB and more that all clones share. proc_pid_smaps(5)
 fn private(machine: &Machine) -> Option<f64> {
     let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", machine.pid())).ok()?;
-    kibibytes(&rollup, "Private_Dirty:").map(|kibibytes| kibibytes * 1024.0 / 1e6)
+    kibibytes(&rollup, "Anonymous:").map(|kibibytes| kibibytes * 1024.0 / 1e6)
 }
 
 fn kibibytes(rollup: &str, name: &str) -> Option<f64> {
@@ -144,8 +174,8 @@ mod tests {
 
     #[test]
     fn what_the_kernel_says_of_private_memory() {
-        let rollup = "Rss:  900 kB\nPrivate_Clean:   7 kB\nPrivate_Dirty:    20480 kB\n";
-        assert_eq!(kibibytes(rollup, "Private_Dirty:"), Some(20480.0));
-        assert_eq!(kibibytes("Rss: 900 kB\n", "Private_Dirty:"), None);
+        let rollup = "Rss:  900 kB\nPrivate_Dirty:   7 kB\nAnonymous:    20480 kB\nAnonHugePages: 5 kB\n";
+        assert_eq!(kibibytes(rollup, "Anonymous:"), Some(20480.0));
+        assert_eq!(kibibytes("Rss: 900 kB\n", "Anonymous:"), None);
     }
 }

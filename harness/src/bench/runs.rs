@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::machines::{BOOT, READY};
 use super::report::{Row, Unit, find};
-use super::{Error, Lab};
+use super::{Error, Lab, processor};
 use crate::judge::Status;
 use crate::run;
 use crate::run::tap::Nobody;
@@ -18,6 +18,7 @@ fn batch(isolation: Isolation) -> usize {
 }
 
 const RATE: &str = "scenarios a second";
+const COST: &str = "processor time of a scenario";
 const RUN: &str = "run";
 const COMMAND: &str = "a few scenarios, with cargo";
 const ALL: &str = "every scenario";
@@ -48,20 +49,53 @@ fn rates(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     let shared = Isolation::Shared;
     let mut ways = vec![(1, Isolation::Clone), (jobs, Isolation::Clone), (1, shared), (jobs, shared)];
     ways.dedup();
-    let mut rates = vec![Vec::new(); ways.len()];
+    let mut ways: Vec<_> = ways.into_iter().map(|(jobs, isolation)| Way::new(jobs, isolation)).collect();
     for _ in 0..lab.options.samples {
-        for (&(jobs, isolation), rates) in ways.iter().zip(&mut rates) {
-            let batch = vec![trivial.clone(); batch(isolation)];
-            rates.push(batch.len() as f64 / timed(lab, &batch, jobs, Some(isolation))?.as_secs_f64());
+        for way in &mut ways {
+            way.measure(lab, trivial)?;
         }
     }
-    let first = rows.len();
-    for ((jobs, isolation), rates) in ways.into_iter().zip(&rates) {
-        let name = format!("isolation {}, {}", isolation.word(), lanes(jobs));
-        let row = Row::of(RATE, &name, Unit::PerSecond, rates).compared(rows.get(first));
-        rows.push(row);
+    for row in [Way::rate as fn(&Way) -> Row, Way::cost] {
+        let base = row(&ways[0]);
+        rows.extend(ways.iter().map(|way| row(way).compared(Some(&base))));
     }
     Ok(())
+}
+
+/// A way to run scenarios, and what came of it.
+struct Way {
+    jobs: usize,
+    isolation: Isolation,
+    rates: Vec<f64>,
+    costs: Vec<Duration>,
+}
+
+impl Way {
+    fn new(jobs: usize, isolation: Isolation) -> Self {
+        Way { jobs, isolation, rates: Vec::new(), costs: Vec::new() }
+    }
+
+    fn measure(&mut self, lab: &Lab<'_>, trivial: &Scenario) -> Result<(), Error> {
+        let batch = vec![trivial.clone(); batch(self.isolation)];
+        let before = processor::of_us_all();
+        let time = timed(lab, &batch, self.jobs, Some(self.isolation))?;
+        self.rates.push(batch.len() as f64 / time.as_secs_f64());
+        let used = processor::of_us_all().zip(before).map(|(after, before)| after.saturating_sub(before));
+        self.costs.extend(used.map(|used| used / u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        format!("isolation {}, {}", self.isolation.word(), lanes(self.jobs))
+    }
+
+    fn rate(&self) -> Row {
+        Row::of(RATE, &self.name(), Unit::PerSecond, &self.rates)
+    }
+
+    fn cost(&self) -> Row {
+        Row::times(COST, &self.name(), &self.costs).note("QEMU's and ours")
+    }
 }
 
 /// How long a run takes in which nothing may fail.
