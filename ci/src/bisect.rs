@@ -66,6 +66,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         isolation: None,
         jobs: args.jobs,
         confirm: true,
+        repro: None,
         shard: Shard::WHOLE,
     };
     let found = search(kernels.len(), |index| one(&kernels[index], &scenarios, &options, args.repeat));
