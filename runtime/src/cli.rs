@@ -26,7 +26,9 @@ struct Cli {
 const EXIT_CODES: &str = "Exit code: the program's own; 128 and its number if a signal killed it; 125 if the container could \
                           not be built, 126 if the program could not be executed, 127 if there is none.";
 
+/// What a subcommand takes is put together for the one alone that is called: all of them take as long as some namespaces.
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Build a container and run a program in it.
     Run(run::Run),

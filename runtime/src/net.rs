@@ -1,30 +1,36 @@
 //! Network devices, addresses and routes of the network namespace that this thread is in. rtnetlink(7)
-//!
-//! The only place with an async runtime: a current-thread one, which makes no thread.
 
 mod address;
+mod dialogue;
 mod facts;
 
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use futures_util::TryStreamExt;
-use rtnetlink::packet_route::address::AddressAttribute;
-use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::{Handle, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+use netlink_packet_route::route::{
+    RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
 pub use self::address::{Address, NotAnAddress, destination};
+use self::dialogue::Dialogue;
 pub use self::facts::{Interface, Route};
-use crate::sys::{self, Errno};
+use crate::sys;
 
 /// The index of `lo`: the kernel registers it first in every network namespace.
 pub const LOOPBACK: u32 = 1;
 
+/// What is asked for must not be there yet.
+const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
+
 /// A netlink socket. It stays with the network namespace in which it was opened.
-pub struct Net {
-    runtime: tokio::runtime::Runtime,
-    handle: Handle,
-}
+#[derive(Debug)]
+pub struct Net(Dialogue);
 
 /// A veth pair to make. veth(4)
 #[derive(Debug, Clone, Copy)]
@@ -44,113 +50,133 @@ pub struct VethPair<'a> {
 impl Net {
     /// Opens a socket in the network namespace of this thread.
     pub fn open() -> sys::Result<Net> {
-        let io = |error: std::io::Error| sys::errno_of(&error);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(io)?;
-        let entered = runtime.enter();
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(io)?;
-        runtime.spawn(connection);
-        drop(entered);
-        Ok(Net { runtime, handle })
+        Dialogue::open().map(Net)
     }
 
     /// The index of a device. `ENODEV` if there is none of that name.
     pub fn index(&self, name: &str) -> sys::Result<u32> {
-        self.link(name).map(|link| link.header.index)
+        self.0.index(name)
     }
 
     /// Makes a veth pair with one message, and gives the index of the host's end.
     pub fn add_veth(&self, pair: VethPair<'_>) -> sys::Result<u32> {
-        let mut peer = LinkUnspec::new_with_name(pair.peer);
-        let mut host = LinkVeth::new(pair.host, pair.peer);
+        let mut peer = end(pair.peer, pair.mtu);
         if let Some(namespace) = pair.namespace {
-            peer = peer.setns_by_fd(namespace.as_raw_fd());
+            peer.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
         }
-        if let Some(mtu) = pair.mtu {
-            (peer, host) = (peer.mtu(mtu), host.mtu(mtu));
-        }
-        if pair.up {
-            host = host.up();
-        }
-        let message = host.set_info_data(InfoData::Veth(InfoVeth::Peer(peer.build()))).build();
-        self.wait(self.handle.link().add(message).execute())?;
+        let mut host = end(pair.host, pair.mtu);
+        set_up(&mut host, pair.up);
+        let data = LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer)));
+        host.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth), data]));
+        self.0.request(Message::NewLink(host), NEW)?;
         self.index(pair.host)
     }
 
     /// Makes a dummy device.
     pub fn add_dummy(&self, name: &str) -> sys::Result<()> {
-        self.wait(self.handle.link().add(LinkDummy::new(name).build()).execute())
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        link.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Dummy)]));
+        self.0.request(Message::NewLink(link), NEW)
     }
 
     /// Brings a device up or down.
     pub fn set_link(&self, index: u32, up: bool) -> sys::Result<()> {
-        let link = LinkUnspec::new_with_index(index);
-        self.change(if up { link.up() } else { link.down() })
+        let mut link = device(index);
+        set_up(&mut link, up);
+        self.0.request(Message::SetLink(link), 0)
     }
 
     /// Sets the largest packet, in bytes.
     pub fn set_mtu(&self, index: u32, mtu: u32) -> sys::Result<()> {
-        self.change(LinkUnspec::new_with_index(index).mtu(mtu))
+        let mut link = device(index);
+        link.attributes.push(LinkAttribute::Mtu(mtu));
+        self.0.request(Message::SetLink(link), 0)
     }
 
     /// Moves a device into another network namespace, under that name. It loses its addresses and is down there.
     pub fn move_link(&self, index: u32, name: &str, namespace: BorrowedFd<'_>) -> sys::Result<()> {
-        self.change(LinkUnspec::new_with_index(index).name(name).setns_by_fd(namespace.as_raw_fd()))
+        let mut link = device(index);
+        link.attributes.push(LinkAttribute::IfName(name.to_owned()));
+        link.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
+        self.0.request(Message::SetLink(link), 0)
     }
 
     /// Deletes a device, and with it the other end of a veth pair, before it returns.
     pub fn delete_link(&self, index: u32) -> sys::Result<()> {
-        self.wait(self.handle.link().del(index).execute())
+        self.0.request(Message::DelLink(device(index)), 0)
     }
 
-    /// Gives a device an address.
+    /// Gives a device an address, without a broadcast address, as ip(8) does.
     pub fn add_address(&self, index: u32, address: Address) -> sys::Result<()> {
-        let mut request = self.handle.address().add(index, address.ip, address.prefix);
-        // ip(8) sets no broadcast address unless it is told to.
-        let broadcast = |attribute: &AddressAttribute| matches!(attribute, AddressAttribute::Broadcast(_));
-        request.message_mut().attributes.retain(|attribute| !broadcast(attribute));
-        self.wait(request.execute())
+        let mut message = AddressMessage::default();
+        message.header.family = family(address.ip);
+        message.header.prefix_len = address.prefix;
+        message.header.index = index;
+        message
+            .attributes
+            .extend([AddressAttribute::Local(address.ip), AddressAttribute::Address(address.ip)]);
+        self.0.request(Message::NewAddress(message), NEW)
     }
 
     /// Adds a route by way of a gateway.
     pub fn add_route(&self, to: Address, via: IpAddr) -> sys::Result<()> {
-        let builder = RouteMessageBuilder::<IpAddr>::new();
-        let invalid = |_| Errno::EINVAL;
-        let builder = builder.destination_prefix(to.ip, to.prefix).map_err(invalid)?;
-        let message = builder.gateway(via).map_err(invalid)?.build();
-        self.wait(self.handle.route().add(message).execute())
+        let mut route = RouteMessage::default();
+        route.header.address_family = family(to.ip);
+        route.header.destination_prefix_length = to.prefix;
+        route.header.table = RouteHeader::RT_TABLE_MAIN;
+        route.header.protocol = RouteProtocol::Static;
+        route.header.scope = RouteScope::Universe;
+        route.header.kind = RouteType::Unicast;
+        route.attributes.push(RouteAttribute::Destination(to.ip.into()));
+        route.attributes.push(RouteAttribute::Gateway(via.into()));
+        self.0.request(Message::NewRoute(route), NEW)
     }
 
     /// Every device with its addresses.
     pub fn interfaces(&self) -> sys::Result<Vec<Interface>> {
-        let links = self.wait(self.handle.link().get().execute().try_collect())?;
-        let addresses: Vec<_> = self.wait(self.handle.address().get().execute().try_collect())?;
-        Ok(facts::interfaces(links, &addresses))
+        let links = self.0.list(Message::GetLink(LinkMessage::default()))?;
+        let addresses = self.0.list(Message::GetAddress(AddressMessage::default()))?;
+        Ok(facts::interfaces(links, addresses))
     }
 
     /// Every route of the main table, IPv4 first.
     pub fn routes(&self) -> sys::Result<Vec<Route>> {
-        let v4 = RouteMessageBuilder::<std::net::Ipv4Addr>::new().build();
-        let v6 = RouteMessageBuilder::<std::net::Ipv6Addr>::new().build();
-        let mut routes: Vec<_> = self.wait(self.handle.route().get(v4).execute().try_collect())?;
-        routes.extend(self.wait(self.handle.route().get(v6).execute().try_collect::<Vec<_>>())?);
-        Ok(facts::routes(&routes, &self.interfaces()?))
+        let mut found = Vec::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut of_family = RouteMessage::default();
+            of_family.header.address_family = family;
+            found.extend(self.0.list(Message::GetRoute(of_family))?);
+        }
+        Ok(facts::routes(found, &self.interfaces()?))
     }
+}
 
-    fn link(&self, name: &str) -> sys::Result<LinkMessage> {
-        let mut found = Box::pin(self.handle.link().get().match_name(name).execute());
-        self.wait(found.try_next())?.ok_or(Errno::ENODEV)
-    }
+/// A device that is there already.
+fn device(index: u32) -> LinkMessage {
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    link
+}
 
-    fn change(&self, link: LinkMessageBuilder<LinkUnspec>) -> sys::Result<()> {
-        self.wait(self.handle.link().change(link.build()).execute())
-    }
+/// One end of a veth pair to make.
+fn end(name: &str, mtu: Option<u32>) -> LinkMessage {
+    let mut link = LinkMessage::default();
+    link.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    link.attributes.extend(mtu.map(LinkAttribute::Mtu));
+    // veth_newlink() uses one queue unless it is told otherwise. Told of that one, it makes no more than it uses, and need
+    // not wait for an RCU grace period until the others are out of use (Linux 5.13 and later).
+    link.attributes.extend([LinkAttribute::NumTxQueues(1), LinkAttribute::NumRxQueues(1)]);
+    link
+}
 
-    fn wait<T>(&self, work: impl Future<Output = Result<T, rtnetlink::Error>>) -> sys::Result<T> {
-        self.runtime.block_on(work).map_err(|error| match error {
-            rtnetlink::Error::NetlinkError(message) => Errno::from_raw(-message.raw_code()),
-            _ => Errno::EIO,
-        })
-    }
+fn set_up(link: &mut LinkMessage, up: bool) {
+    link.header.flags.set(LinkFlags::Up, up);
+    link.header.change_mask |= LinkFlags::Up;
+}
+
+fn family(ip: IpAddr) -> AddressFamily {
+    if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }
 
 /// Every device of this thread's network namespace, with its addresses.
@@ -161,15 +187,4 @@ pub fn interfaces() -> sys::Result<Vec<Interface>> {
 /// Every route of the main table of this thread's network namespace.
 pub fn routes() -> sys::Result<Vec<Route>> {
     Net::open()?.routes()
-}
-
-fn is_up(link: &LinkMessage) -> bool {
-    link.header.flags.contains(LinkFlags::Up)
-}
-
-fn name_of(link: &LinkMessage) -> Option<&str> {
-    link.attributes.iter().find_map(|attribute| match attribute {
-        LinkAttribute::IfName(name) => Some(name.as_str()),
-        _ => None,
-    })
 }

@@ -1,6 +1,7 @@
 //! A directory copied whole: files, links, devices, with modes, owners, times and file capabilities.
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use crate::sys::file::{self, Node};
 use crate::sys::{self, Errno, credentials};
 
 /// The extended attribute that makes a program a privileged one. capabilities(7)
-const FILE_CAPABILITIES: &str = "security.capability";
+const FILE_CAPABILITIES: &CStr = c"security.capability";
 
 /// Copies what is below `from`, and the attributes of `from` itself, to the existing directory `to`.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
@@ -84,8 +85,8 @@ impl Copier {
         if (other || found.mode() & 0o6000 != 0) && !found.is_symlink() {
             fs::set_permissions(to, Permissions::from_mode(mode(found)))?;
         }
-        if found.is_file() && file::attributes(from)?.iter().any(|name| name == FILE_CAPABILITIES) {
-            file::copy_attribute(from, to, FILE_CAPABILITIES.as_ref())?;
+        if found.is_file() {
+            file::copy_attribute(from, to, FILE_CAPABILITIES)?;
         }
         let accessed = (found.atime(), found.atime_nsec());
         Ok(file::change_times(to, accessed, (found.mtime(), found.mtime_nsec()))?)

@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod file;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod probe;
 pub mod process;
 pub mod signal;

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo, LinkMessage};
-use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage};
+use netlink_packet_route::RouteNetlinkMessage as Message;
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage};
 
-use super::{Address, is_up, name_of};
+use super::Address;
 
 /// A network device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +37,13 @@ pub struct Route {
     pub interface: Option<String>,
 }
 
-pub(super) fn interfaces(links: Vec<LinkMessage>, addresses: &[AddressMessage]) -> Vec<Interface> {
+pub(super) fn interfaces(links: Vec<Message>, addresses: Vec<Message>) -> Vec<Interface> {
+    let link = |message| if let Message::NewLink(link) = message { Some(link) } else { None };
+    let address = |message| if let Message::NewAddress(address) = message { Some(address) } else { None };
+    let addresses: Vec<AddressMessage> = addresses.into_iter().filter_map(address).collect();
     links
         .into_iter()
+        .filter_map(link)
         .map(|link| Interface {
             index: link.header.index,
             name: name_of(&link).unwrap_or_default().to_owned(),
@@ -54,9 +59,22 @@ pub(super) fn interfaces(links: Vec<LinkMessage>, addresses: &[AddressMessage]) 
         .collect()
 }
 
-pub(super) fn routes(routes: &[RouteMessage], interfaces: &[Interface]) -> Vec<Route> {
-    let main = routes.iter().filter(|route| route.header.table == RouteHeader::RT_TABLE_MAIN);
-    main.map(|route| route_of(route, interfaces)).collect()
+pub(super) fn routes(routes: Vec<Message>, interfaces: &[Interface]) -> Vec<Route> {
+    let route = |message| if let Message::NewRoute(route) = message { Some(route) } else { None };
+    let routes = routes.into_iter().filter_map(route);
+    let main = routes.filter(|route| route.header.table == RouteHeader::RT_TABLE_MAIN);
+    main.map(|route| route_of(&route, interfaces)).collect()
+}
+
+fn is_up(link: &LinkMessage) -> bool {
+    link.header.flags.contains(LinkFlags::Up)
+}
+
+fn name_of(link: &LinkMessage) -> Option<&str> {
+    link.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::IfName(name) => Some(name.as_str()),
+        _ => None,
+    })
 }
 
 fn mtu_of(link: &LinkMessage) -> u32 {

@@ -1,8 +1,7 @@
 //! Paths and what is at them: openat2(2), mknod(2), fchownat(2), utimensat(2), xattr(7).
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{self, AtFlags, OFlag, OpenHow, ResolveFlag};
@@ -137,32 +136,18 @@ pub fn change_times(path: &Path, accessed: (i64, i64), modified: (i64, i64)) -> 
     stat::utimensat(fcntl::AT_FDCWD, path, &accessed, &modified, UtimensatFlags::NoFollowSymlink)
 }
 
-/// The names of the extended attributes of what is at `path` itself; none where the file system has no such thing.
-pub fn attributes(path: &Path) -> Result<Vec<OsString>> {
-    let path = c_path(path)?;
-    let mut names = vec![0u8; 64 * 1024];
-    // SAFETY: the kernel writes at most `len` bytes into the buffer; both outlive the call.
-    let length = unsafe { libc::llistxattr(path.as_ptr(), names.as_mut_ptr().cast(), names.len()) };
-    match Errno::result(length) {
-        Err(Errno::ENOTSUP) => Ok(Vec::new()),
-        Err(errno) => Err(errno),
-        Ok(length) => {
-            names.truncate(length.unsigned_abs());
-            let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty());
-            Ok(names.map(|name| OsString::from_vec(name.to_vec())).collect())
-        }
-    }
-}
-
-/// Copies one extended attribute.
-pub fn copy_attribute(from: &Path, to: &Path, name: &OsStr) -> Result<()> {
+/// Copies one extended attribute of what is at `from` itself, if it has it. `ERANGE` for a value of more than 256 bytes.
+pub fn copy_attribute(from: &Path, to: &Path, name: &CStr) -> Result<()> {
     let (from, to) = (c_path(from)?, c_path(to)?);
-    let name = CString::new(name.as_encoded_bytes()).map_err(|_| Errno::EINVAL)?;
-    let mut value = vec![0u8; 64 * 1024];
+    let mut value = [0u8; 256];
     // SAFETY: both texts are terminated; the kernel writes at most `len` bytes into the buffer.
     let length =
         unsafe { libc::lgetxattr(from.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
-    let length = Errno::result(length)?.unsigned_abs();
+    let length = match Errno::result(length) {
+        // It has none, or its file system has no such thing.
+        Err(Errno::ENODATA | Errno::ENOTSUP) => return Ok(()),
+        other => other?.unsigned_abs(),
+    };
     // SAFETY: both texts are terminated; the kernel reads `length` bytes, which the call above filled in.
     let result = unsafe { libc::lsetxattr(to.as_ptr(), name.as_ptr(), value.as_ptr().cast(), length, 0) };
     Errno::result(result).map(drop)

@@ -154,3 +154,18 @@ fn a_child_that_fails_first_is_told_of() {
     assert!(seen.err.contains("mount[0] (rbind of /not/there on /mnt): ENOENT"), "{seen:?}");
     assert_eq!(seen.out, "0\n", "{seen:?}");
 }
+
+#[test]
+fn a_device_is_found_among_many() {
+    if !need(Need::Veth) {
+        return;
+    }
+    // What the kernel tells of them comes in several parts.
+    let seen = on_a_host(
+        "for number in $(seq 40); do ip link add near$number type veth peer name far$number; done
+        $NSRUN run -n --device near1:10.1.1.1/24 --device far40:10.2.2.2/24 -- ip -br -4 addr
+        ip -o link | grep -c 'near1@\\|far40@'",
+    );
+    assert!(seen.out.contains("10.1.1.1/24") && seen.out.contains("10.2.2.2/24"), "{seen:?}");
+    assert!(seen.out.ends_with("\n2\n"), "{seen:?}");
+}

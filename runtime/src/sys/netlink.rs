@@ -1,0 +1,34 @@
+//! Sockets on which the kernel is asked about the network. netlink(7), rtnetlink(7), netdevice(7).
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockProtocol, SockType};
+
+use super::{Errno, Result};
+
+/// A socket on which the kernel's routing family answers. It stays with the network namespace of this thread.
+pub fn routing() -> Result<OwnedFd> {
+    let (family, flags) = (AddressFamily::Netlink, SockFlag::SOCK_CLOEXEC);
+    socket::socket(family, SockType::Raw, flags, SockProtocol::NetlinkRoute)
+}
+
+/// The index of a device of the socket's network namespace. `ENODEV` if there is none of that name. SIOCGIFINDEX
+///
+/// RTM_GETLINK knows it too, but settles what is pending of the device's state first, and waits for an RCU grace period.
+pub fn index(socket: BorrowedFd<'_>, name: &str) -> Result<u32> {
+    // SAFETY: every bit pattern of this structure of integers is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // The terminator must fit in too.
+    if name.len() >= request.ifr_name.len() {
+        return Err(Errno::ENODEV);
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    // SAFETY: the kernel reads and writes one `ifreq`, which outlives the call; its name is terminated.
+    let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFINDEX, &raw mut request) };
+    Errno::result(done)?;
+    // SAFETY: the call succeeded, so the kernel filled in this member.
+    let index = unsafe { request.ifr_ifru.ifru_ifindex };
+    u32::try_from(index).map_err(|_| Errno::ENODEV)
+}
