@@ -1,7 +1,7 @@
 //! What the commands that end with a report have in common.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use harness::report::{Format, Run, terminal};
@@ -29,6 +29,10 @@ impl FromStr for Target {
 pub(crate) fn tell(run: &Run, targets: &[Target]) -> Result<(), Exit> {
     print!("{}", terminal::render(run, std::io::stdout().is_terminal()));
     for Target { format, path } in targets {
+        if path == Path::new("-") {
+            print!("{}", format.render(run));
+            continue;
+        }
         let written = std::fs::write(path, format.render(run));
         written.map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?;
     }

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod details;
+pub mod github;
 pub(crate) mod inline;
 pub mod json;
 pub mod junit;
@@ -297,6 +298,7 @@ impl Status {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the formats' own names")]
 pub enum Format {
+    Github,
     Json,
     Junit,
     Ktap,
@@ -305,6 +307,7 @@ pub enum Format {
 
 impl Format {
     const ALL: &[(&str, Format)] = &[
+        ("github", Format::Github),
         ("json", Format::Json),
         ("junit", Format::Junit),
         ("ktap", Format::Ktap),
@@ -314,6 +317,7 @@ impl Format {
     /// The run in this format.
     pub fn render(self, run: &Run) -> String {
         match self {
+            Format::Github => github::render(run),
             Format::Json => json::render(run),
             Format::Junit => junit::render(run),
             Format::Ktap => ktap::render(run),

@@ -118,6 +118,29 @@ fn markdown() {
 }
 
 #[test]
+fn github() {
+    let mut run = run();
+    let mut other = run.kernels[0].clone();
+    other.name = "other".into();
+    run.kernels.push(other);
+    let on_other = |result: &Outcome| Outcome { kernel: "other".into(), ..result.clone() };
+    let mut more: Vec<Outcome> = run.results.iter().map(on_other).collect();
+    // Another step, and so another failure.
+    more[3].steps[0].status = Status::Pass;
+    more[3].steps[1].status = Status::Error;
+    more[4].again = Some(Again { status: Status::Pass, reason: None });
+    run.results.extend(more);
+    insta::assert_snapshot!(github::render(&run));
+}
+
+#[test]
+fn github_has_nothing_to_say_of_what_is_good() {
+    let mut run = run();
+    run.results.retain(|result| matches!(result.status, Status::Pass | Status::Skip));
+    assert_eq!(github::render(&run), "");
+}
+
+#[test]
 fn json_and_back() {
     let text = json::render(&run());
     insta::assert_snapshot!(text);
