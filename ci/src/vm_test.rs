@@ -98,6 +98,12 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         eprintln!("{problems}");
         Exit::Usage
     })?;
+    for kernel in &args.kernels {
+        vm::kernel::check(kernel).map_err(|error| {
+            eprintln!("error: {error}");
+            Exit::Usage
+        })?;
+    }
     let progress = Progress::new();
     let qemu = find_qemu(args.install, &progress)?;
     progress.step("building the guest");

@@ -10,6 +10,20 @@ fn xtask(cache: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
     command.env("NSPROOF_CACHE", cache).args(arguments).assert()
 }
 
+/// `vm-test` with the cache of this machine.
+fn vm_test(arguments: &[&str]) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("xtask").expect("xtask is built").arg("vm-test").args(arguments).assert()
+}
+
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+fn complained(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
 fn printed(assert: &assert_cmd::assert::Assert) -> String {
     String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
 }
@@ -28,7 +42,7 @@ fn kernels_with_a_name_are_listed() {
 fn an_unknown_kernel_is_a_usage_error_that_names_the_known_ones() {
     let cache = tempfile::tempdir().unwrap();
     let assert = xtask(cache.path(), &["kernels", "fetch", "debian-99"]).code(2);
-    let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+    let said = complained(&assert);
     assert!(said.contains("unknown kernel \"debian-99\"") && said.contains("debian-6.12"), "{said}");
 }
 
@@ -56,14 +70,48 @@ fn an_image_without_its_modules() {
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("bzImage");
     std::fs::copy(distro.image, &image).unwrap();
-    let fixture = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
-        path.to_str().unwrap().to_owned()
-    };
-    let filters = ["as-module.toml", "built-in.toml"].map(fixture);
-    let mut command = Command::cargo_bin("xtask").expect("xtask is built");
-    command.args(["vm-test", "--kernel", image.to_str().unwrap()]).args(filters);
-    let text = printed(&command.assert().success());
+    let [as_module, built_in] = ["as-module.toml", "built-in.toml"].map(fixture);
+    let text = printed(&vm_test(&["--kernel", image.to_str().unwrap(), &as_module, &built_in]).success());
     assert!(text.contains("1 pass") && text.contains("1 skip"), "{text}");
     assert!(text.contains("needs module veth: no module `veth`, loaded or built in"), "{text}");
+}
+
+/// A fleet's other kernels are not lost with one that cannot be had.
+#[test]
+fn a_kernel_that_cannot_be_had_costs_its_own_scenarios() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("bzImage");
+    std::fs::write(&broken, "hello").unwrap();
+    let broken = broken.to_str().unwrap();
+    let report = folder.path().join("report.json");
+    let json = format!("json={}", report.display());
+    let kernels = ["--kernel", broken, "--kernel", "distro", "--kernel", "distro"];
+    let assert = vm_test(&[&kernels[..], &["uts/hostname", "uts/domainname", "--report", &json]].concat());
+    let text = printed(&assert.code(3));
+    assert!(text.contains("2 pass, 0 fail, 0 skip, 0 error, 2 miss"), "{text}");
+    assert!(text.contains("is not a kernel: it has no boot header; give a bzImage"), "{text}");
+
+    let run = harness::report::read(&report).unwrap();
+    let order: Vec<_> = run.results.iter().map(|it| (it.kernel.as_str(), it.scenario.as_str())).collect();
+    let (one, two) = ("uts/domainname", "uts/hostname");
+    assert_eq!(order, [(broken, one), (broken, two), ("distro", one), ("distro", two)]);
+    assert_eq!(run.kernels[0].release, "");
+}
+
+#[test]
+fn the_only_kernel_that_cannot_be_had_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = folder.path().join("bzImage");
+    std::fs::write(&broken, "hello").unwrap();
+    let said = complained(&vm_test(&["--kernel", broken.to_str().unwrap(), "uts/hostname"]).code(3));
+    assert!(said.contains("error: ") && said.contains("is not a kernel"), "{said}");
+}
+
+#[rstest::rstest]
+#[case::name("debian-99", "unknown kernel")]
+#[case::path("/no/such/bzImage", "cannot find /no/such/bzImage")]
+fn a_kernel_that_there_cannot_be_is_a_usage_error(#[case] kernel: &str, #[case] reason: &str) {
+    let assert = vm_test(&["--kernel", "distro", "--kernel", kernel, "uts/hostname"]).code(2);
+    let said = complained(&assert);
+    assert!(said.contains(reason) && !said.contains("building the guest"), "{said}");
 }

@@ -59,11 +59,11 @@ pub struct Kernel {
     pub name: String,
     /// `uname -r`; empty if it never said.
     pub release: String,
-    /// `kvm` or `tcg`.
+    /// `kvm` or `tcg`; empty if there was no machine.
     pub accel: String,
-    /// Why that one.
+    /// Why that one, or none.
     pub accel_reason: String,
-    /// `clone`, `boot` or `shared`: whether each scenario got a kernel that nobody had used.
+    /// `clone`, `boot` or `shared`: whether each scenario got a kernel that nobody had used; empty if there was no machine.
     pub isolation: String,
     /// From the start of QEMU to the guest's first word, in milliseconds; `None` if it never came.
     pub boot_ms: Option<u64>,
@@ -72,13 +72,13 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// One that was never booted, because the shard had nothing for it.
-    pub(crate) fn unused(name: &str) -> Self {
+    /// One with which no machine ran.
+    pub(crate) fn unused(name: &str, reason: impl ToString) -> Self {
         Kernel {
             name: name.to_owned(),
             release: String::new(),
             accel: String::new(),
-            accel_reason: "this shard has no scenario for it".into(),
+            accel_reason: reason.to_string(),
             isolation: String::new(),
             boot_ms: None,
             clone_ms: None,

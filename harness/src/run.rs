@@ -1,13 +1,15 @@
 //! A run: scenarios on kernels, each in a virtual machine, to a report.
 //!
 //! ```text
-//! Options ─▶ Testbed (a kernel with all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
+//! Options ─▶ Pool ─▶ Line, for each kernel:
+//!                      Testbed (all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
 //! ```
 
 pub(crate) mod drive;
 mod history;
 mod keep;
-pub(crate) mod schedule;
+pub(crate) mod pool;
+mod schedule;
 pub(crate) mod source;
 pub(crate) mod tap;
 pub(crate) mod testbed;
@@ -22,9 +24,9 @@ use crate::report;
 use crate::scenario::Scenario;
 use crate::shard::Shard;
 pub use keep::{Kept, keep};
+use pool::Pool;
 pub use source::{Isolation, is_ready};
 pub use tap::Tap;
-use testbed::Testbed;
 
 /// Lines of a lost machine's console that a report keeps.
 const TAIL: usize = 20;
@@ -52,10 +54,11 @@ pub struct Options {
     pub repro: Option<PathBuf>,
 }
 
-/// Runs every scenario on every kernel. What happens to one scenario is in the report.
+/// Runs every scenario on every kernel. What happens to one scenario is in the report; where there are several kernels,
+/// so is what happens to one of them: each of its scenarios is a miss, with the reason.
 ///
 /// # Errors
-/// What keeps all scenarios of a kernel from running: it cannot be had, or a machine with it never gets ready.
+/// The only kernel cannot be had, or a machine with it never gets ready.
 pub fn run(scenarios: &[Scenario], options: &Options, progress: &Progress) -> vm::Result<report::Run> {
     run_tapped(scenarios, options, progress, &tap::Nobody)
 }
@@ -72,25 +75,6 @@ pub fn run_tapped(
 ) -> vm::Result<report::Run> {
     let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let cache = Cache::open()?;
-    let mut kernels = Vec::new();
-    let mut results = Vec::new();
-    for (number, name) in options.kernels.iter().enumerate() {
-        let part = part(scenarios, number, options.shard);
-        if part.is_empty() {
-            kernels.push(report::Kernel::unused(name));
-            continue;
-        }
-        let testbed = Testbed::prepare(name, scenarios, options, &cache, progress)?;
-        let (kernel, outcomes) = schedule::run(&part, &testbed, options, &cache, progress, tap)?;
-        kernels.push(kernel);
-        results.extend(outcomes);
-    }
+    let (kernels, results) = Pool::new(scenarios, options, &cache, progress, tap).run()?;
     Ok(report::Run { shard: options.shard, ..report::Run::new(started, kernels, scenarios, results) })
-}
-
-/// The scenarios that a shard runs on the kernel of that number.
-fn part(scenarios: &[Scenario], kernel: usize, shard: Shard) -> Vec<Scenario> {
-    let positions = kernel * scenarios.len()..;
-    let pairs = positions.zip(scenarios).filter(|(position, _)| shard.has(*position));
-    pairs.map(|(_, scenario)| scenario.clone()).collect()
 }

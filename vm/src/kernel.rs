@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 pub use catalogue::{Named, catalogue};
 pub use settings::{Setting, Settings};
 
-use crate::{Cache, Progress, Result, Silent};
+use crate::{Cache, Error, Progress, Result, Silent};
 use spec::Spec;
 
 /// A kernel that can be booted.
@@ -78,6 +78,17 @@ pub fn resolve(spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<Ker
         Spec::Package(wanted) => package::resolve(spec, &wanted, cache, progress),
         Spec::Host => local::host(spec, cache),
         Spec::Path { path, modules } => local::path(spec, &path, modules.as_deref(), cache),
+    }
+}
+
+/// Whether the words name a kernel that there could be; looks at no network.
+///
+/// # Errors
+/// An unknown name, or a path of nothing.
+pub fn check(spec: &str) -> Result<()> {
+    match Spec::parse(spec)? {
+        Spec::Path { path, .. } => path.canonicalize().map(drop).map_err(Error::io("find", path)),
+        Spec::Package(_) | Spec::Host => Ok(()),
     }
 }
 

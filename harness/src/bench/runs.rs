@@ -8,8 +8,9 @@ use super::report::{Row, Unit, find};
 use super::{Error, Lab, processor};
 use crate::judge::Status;
 use crate::run;
+use crate::run::Isolation;
+use crate::run::pool::Pool;
 use crate::run::tap::Nobody;
-use crate::run::{Isolation, schedule};
 use crate::scenario::Scenario;
 
 /// Scenarios of a round: enough that its begin and end do not count, and that a round takes a few seconds.
@@ -107,7 +108,7 @@ fn timed(
 ) -> Result<Duration, Error> {
     let options = run::Options { jobs, isolation, ..lab.options.run.clone() };
     let begun = Instant::now();
-    let (_, outcomes) = schedule::run(scenarios, lab.testbed, &options, lab.cache, lab.progress, &Nobody)?;
+    let (_, outcomes) = Pool::new(scenarios, &options, lab.cache, lab.progress, &Nobody).run()?;
     let time = begun.elapsed();
     match outcomes.iter().find(|outcome| !matches!(outcome.status, Status::Pass | Status::Skip)) {
         None => Ok(time),

@@ -18,7 +18,7 @@ fn run(isolation: &str, ended: &[&str]) -> Run {
         outcome.again = again.map(|word| Again { status: status(word), reason: None });
         outcome
     });
-    let kernel = Kernel { isolation: isolation.into(), ..Kernel::unused("k") };
+    let kernel = Kernel { isolation: isolation.into(), ..Kernel::unused("k", "") };
     Run::new(String::new(), vec![kernel], &scenarios, results.collect())
 }
 

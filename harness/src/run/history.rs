@@ -1,6 +1,5 @@
 //! How long each scenario took when it was last run: the longest begin first, so that no lane works alone at the end.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use vm::Cache;
@@ -24,18 +23,14 @@ impl<'a> History<'a> {
         History { cache, name, known }
     }
 
-    /// Positions in `scenarios`. One that was never run may be the longest.
-    pub(super) fn longest_first(&self, scenarios: &[Scenario]) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..scenarios.len()).collect();
-        order.sort_by_key(|&index| {
-            Reverse(self.known.get(&scenarios[index].name).copied().unwrap_or(u64::MAX))
-        });
-        order
+    /// How long a scenario will take, in milliseconds. One that was never run may be the longest.
+    pub(super) fn expected(&self, scenario: &Scenario) -> u64 {
+        self.known.get(&scenario.name).copied().unwrap_or(u64::MAX)
     }
 
     /// Remembers what was just seen.
-    pub(super) fn learn(mut self, outcomes: &[Outcome]) -> vm::Result<()> {
-        self.known.extend(outcomes.iter().map(|outcome| (outcome.scenario.clone(), outcome.duration_ms)));
+    pub(super) fn learn<'b>(mut self, outcomes: impl Iterator<Item = &'b Outcome>) -> vm::Result<()> {
+        self.known.extend(outcomes.map(|outcome| (outcome.scenario.clone(), outcome.duration_ms)));
         self.cache.remember(&self.name, &self.known)
     }
 }

@@ -1,16 +1,13 @@
-//! Which scenario runs when, on which machine: as many machines at a time as there are jobs, longest scenarios first, results
-//! in the scenarios' own order.
+//! One kernel's scenarios: each gets a machine, is judged, and is confirmed if it did not pass.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use vm::{Cache, Ending};
+use vm::Ending;
 
 use super::drive::{Driven, drive, request};
-use super::history::History;
 use super::source::{Guest, Isolation, Source, boot};
 use super::tap::Tap;
 use super::testbed::Testbed;
@@ -26,56 +23,15 @@ use crate::scenario::Scenario;
 /// The only runtime so far: this project's own.
 const RUNTIME: &str = "nsrun";
 
-/// Runs all scenarios on one kernel.
-pub(crate) fn run(
-    scenarios: &[Scenario],
-    testbed: &Testbed,
-    options: &Options,
-    cache: &Cache,
-    progress: &Progress,
-    tap: &dyn Tap,
-) -> vm::Result<(report::Kernel, Vec<Outcome>)> {
-    let isolation = options.isolation.unwrap_or_else(|| Isolation::fitting(testbed.accel.accelerator));
-    let source = Source::open(isolation, &testbed.config, cache, progress)?;
-    let history = History::open(cache, &testbed.name);
-    let line = Line {
-        scenarios,
-        testbed,
-        source,
-        isolation,
-        confirm: options.confirm && (isolation != Isolation::Boot || options.repro.is_some()),
-        repro: options.repro.as_deref(),
-        order: history.longest_first(scenarios),
-        next: AtomicUsize::new(0),
-        progress,
-        tap,
-        starts: Mutex::default(),
-    };
-    let lanes = options.jobs.clamp(1, scenarios.len().max(1));
-    let mut indexed = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| line.work())).collect();
-        let done = lanes.into_iter().map(|lane| lane.join().expect("a lane does not panic"));
-        done.collect::<vm::Result<Vec<_>>>().map(|results| results.concat())
-    })?;
-    indexed.sort_by_key(|(index, _)| *index);
-    let outcomes: Vec<Outcome> = indexed.into_iter().map(|(_, outcome)| outcome).collect();
-    history.learn(&outcomes)?;
-    Ok((line.kernel(), outcomes))
-}
-
-/// What the lanes share.
-struct Line<'a> {
-    scenarios: &'a [Scenario],
-    testbed: &'a Testbed,
+/// A kernel that scenarios can be run on; several lanes may do so at a time.
+pub(super) struct Line<'a> {
+    testbed: Testbed,
     source: Source,
     isolation: Isolation,
     /// A result that is no pass is confirmed in a cold boot. If every machine is one anyway, only to have a look at it.
     confirm: bool,
     /// Where whatever does not pass leaves a directory.
     repro: Option<&'a Path>,
-    /// Positions of the scenarios.
-    order: Vec<usize>,
-    next: AtomicUsize,
     progress: &'a Progress,
     tap: &'a dyn Tap,
     /// How long each machine took to its first word, and what the first one said.
@@ -96,40 +52,47 @@ struct Ran {
     survivor: Option<Guest>,
 }
 
-impl Line<'_> {
-    /// One lane: takes the next scenario until there is none.
-    fn work(&self) -> vm::Result<Vec<(usize, Outcome)>> {
-        let mut kept = None;
-        let mut done = Vec::new();
-        loop {
-            let begun = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(&index) = self.order.get(begun) else { return Ok(done) };
-            let scenario = &self.scenarios[index];
-            self.progress.moment(&format!(
-                "{}: {}/{} {}",
-                self.testbed.name,
-                begun + 1,
-                self.scenarios.len(),
-                scenario.name
-            ));
-            let guest = match kept.take() {
-                Some(guest) => Ok(guest),
-                None => self.machine(),
-            };
-            let mut ran = match guest {
-                Ok(guest) => self.one(scenario, guest, After::TakeDown),
-                Err(error) if self.has_started() => self.not_started(scenario, error),
-                Err(error) => return Err(error),
-            };
-            let again = self.confirm(scenario, &ran.outcome);
-            ran.outcome.again = again
-                .as_ref()
-                .map(|again| Again { status: again.outcome.status, reason: again.outcome.reason.clone() });
-            self.record(scenario, &mut ran, again.as_ref());
-            // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
-            kept = ran.survivor.filter(|_| is_good(&ran.outcome) && self.isolation == Isolation::Shared);
-            done.push((index, ran.outcome));
-        }
+impl<'a> Line<'a> {
+    /// A kernel with all that it boots with, and how scenarios are run on it.
+    pub(super) fn new(
+        testbed: Testbed,
+        source: Source,
+        isolation: Isolation,
+        options: &'a Options,
+        progress: &'a Progress,
+        tap: &'a dyn Tap,
+    ) -> Self {
+        let repro = options.repro.as_deref();
+        let confirm = options.confirm && (isolation != Isolation::Boot || repro.is_some());
+        Line { testbed, source, isolation, confirm, repro, progress, tap, starts: Mutex::default() }
+    }
+
+    /// Runs a scenario, on the machine that an earlier one left if there is one. Gives back what the next may have.
+    ///
+    /// # Errors
+    /// No machine of this kernel ever got ready.
+    pub(super) fn run(
+        &self,
+        scenario: &Scenario,
+        kept: Option<Guest>,
+    ) -> vm::Result<(Outcome, Option<Guest>)> {
+        let guest = match kept {
+            Some(guest) => Ok(guest),
+            None => self.machine(),
+        };
+        let mut ran = match guest {
+            Ok(guest) => self.one(scenario, guest, After::TakeDown),
+            Err(error) if self.has_started() => self.not_started(scenario, &error),
+            Err(error) => return Err(error),
+        };
+        let again = self.confirm(scenario, &ran.outcome);
+        ran.outcome.again = again
+            .as_ref()
+            .map(|again| Again { status: again.outcome.status, reason: again.outcome.reason.clone() });
+        self.record(scenario, &mut ran, again.as_ref());
+        // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
+        let trusted = is_good(&ran.outcome) && self.isolation == Isolation::Shared;
+        Ok((ran.outcome, ran.survivor.filter(|_| trusted)))
     }
 
     /// Runs a scenario that did not pass once more, in a cold boot: a broken kernel breaks it again, a disturbed machine
@@ -140,7 +103,7 @@ impl Line<'_> {
         }
         Some(match boot(&self.testbed.config) {
             Ok(guest) => self.one(scenario, guest, After::Look),
-            Err(error) => self.not_started(scenario, error),
+            Err(error) => self.not_started(scenario, &error),
         })
     }
 
@@ -223,24 +186,16 @@ impl Line<'_> {
         !self.starts.lock().expect("no lane panics while it counts").times.is_empty()
     }
 
-    fn not_started(&self, scenario: &Scenario, error: vm::Error) -> Ran {
-        let (reason, console) = match error {
-            vm::Error::NotReady { ending, console } => {
-                (format!("the machine was not ready: {ending}"), console)
-            }
-            other => (other.to_string(), Vec::new()),
-        };
-        let mut evidence = Evidence::default();
-        evidence.lose(&reason);
-        let outcome = self.outcome(scenario, judge(scenario, &evidence), 0);
+    fn not_started(&self, scenario: &Scenario, error: &vm::Error) -> Ran {
+        let outcome = lost(&self.testbed.name, scenario, error);
         let trace = Trace {
             request: request(self.asked(scenario), After::TakeDown),
-            lost: Some(reason),
-            console: console.join("\n"),
+            lost: outcome.reason.clone(),
+            console: outcome.console.join("\n"),
             lines: Vec::new(),
             looks: BTreeMap::new(),
         };
-        Ran { outcome: Outcome { console, ..outcome }, trace: Some(trace), survivor: None }
+        Ran { outcome, trace: Some(trace), survivor: None }
     }
 
     fn noted(&self, guest: Guest) -> Guest {
@@ -251,7 +206,8 @@ impl Line<'_> {
         guest
     }
 
-    fn kernel(&self) -> report::Kernel {
+    /// What was seen of the kernel.
+    pub(super) fn kernel(&self) -> report::Kernel {
         let starts = self.starts.lock().expect("the lanes have ended");
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let clones = || Percentiles::of(starts.times.iter().map(|time| time.as_secs_f64() * 1000.0));
@@ -273,4 +229,18 @@ impl Line<'_> {
 
 fn is_good(outcome: &Outcome) -> bool {
     matches!(outcome.status, Status::Pass | Status::Skip)
+}
+
+/// What becomes of a scenario for which there is no machine.
+pub(super) fn lost(kernel: &str, scenario: &Scenario, error: &vm::Error) -> Outcome {
+    let (reason, console) = match error {
+        vm::Error::NotReady { ending, console } => {
+            (format!("the machine was not ready: {ending}"), console.clone())
+        }
+        other => (other.to_string(), Vec::new()),
+    };
+    let mut evidence = Evidence::default();
+    evidence.lose(reason);
+    let verdict = judge(scenario, &evidence);
+    Outcome { console, ..Outcome::new(kernel, RUNTIME, scenario, verdict, 0) }
 }

@@ -6,7 +6,6 @@ use vm::accel::Accelerator;
 use vm::{Cache, Config, Ending, Error, Machine, Template};
 
 use crate::event::{Envelope, Event, Ready};
-use crate::progress::Progress;
 
 /// A guest under emulation on a busy host is ready after seconds; one that is not after this long never is.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -61,7 +60,7 @@ impl Source {
         isolation: Isolation,
         config: &Config,
         cache: &Cache,
-        progress: &Progress,
+        progress: &dyn vm::Progress,
     ) -> vm::Result<Self> {
         if isolation == Isolation::Boot {
             return Ok(Source::Cold(Box::new(config.clone())));

@@ -10,7 +10,6 @@ use super::Options;
 use super::source::is_ready;
 use crate::event::Ready;
 use crate::plan::Need;
-use crate::progress::Progress;
 use crate::scenario::Scenario;
 
 /// Modules that every guest gets if its kernel has them: whatever this repository's scenarios need, so that one initramfs,
@@ -35,7 +34,7 @@ impl Testbed {
         scenarios: &[Scenario],
         options: &Options,
         cache: &Cache,
-        progress: &Progress,
+        progress: &dyn vm::Progress,
     ) -> vm::Result<Self> {
         let kernel = vm::kernel::resolve(name, cache, progress)?;
         let modules = modules(scenarios);

@@ -33,7 +33,7 @@ fn tcg() {
     -display none
     -no-reboot
     -accel tcg
-    -cpu max,la57=off
+    -cpu max,la57=off,cx16=off
     -smp 1
     -machine pc,hpet=off,vmport=off
     -m 256
@@ -98,5 +98,5 @@ fn kvm_differs_only_in_accelerator_and_processor() {
     let [tcg, kvm] =
         [Accelerator::Tcg, Accelerator::Kvm].map(|accelerator| text(&config(accelerator), Role::Boot));
     let differing: Vec<_> = tcg.lines().zip(kvm.lines()).filter(|(a, b)| a != b).collect();
-    assert_eq!(differing, [("-accel tcg", "-accel kvm"), ("-cpu max,la57=off", "-cpu host")]);
+    assert_eq!(differing, [("-accel tcg", "-accel kvm"), ("-cpu max,la57=off,cx16=off", "-cpu host")]);
 }
