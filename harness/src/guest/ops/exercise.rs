@@ -1,5 +1,5 @@
 //! One action for each capability. That the action succeeds with the capability and is refused without it is what the
-//! scenarios `caps/kept` and `caps/dropped` assert; what it is, and which check of the kernel it meets, is told in
+//! scenarios below `caps/` assert; what it is, and which check of the kernel it meets, is told in
 //! [`runtime::sys::probe::privilege`].
 
 use std::path::{Path, PathBuf};
