@@ -5,6 +5,7 @@ mod bench;
 mod bisect;
 mod cache;
 mod ci;
+mod compare;
 mod explain;
 mod guest;
 mod kernels;
@@ -38,6 +39,8 @@ enum Command {
     Ci(test::Args),
     /// Print a scenario as a numbered shell walk-through.
     Explain(explain::Args),
+    /// Tell what changed from one report to another: regressions first, then facts that differ although both pass.
+    Compare(compare::Args),
     /// Print the jobs of a CI run, for GitHub Actions' `strategy.matrix`.
     Matrix(matrix::Args),
     /// List the kernels that have a name, or fetch one.
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Kernels(args) => kernels::run(&args),
         Command::Repro(args) => repro::run(&args),

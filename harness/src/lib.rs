@@ -13,6 +13,8 @@ pub mod bisect;
 #[cfg(feature = "host")]
 pub mod catalogue;
 #[cfg(feature = "host")]
+pub mod compare;
+#[cfg(feature = "host")]
 pub mod diagnostic;
 #[cfg(feature = "host")]
 pub mod evidence;

@@ -1,17 +1,19 @@
 //! What a run came to, as data, and the formats that it is told in: one small pure function each.
 
 mod coverage;
-mod details;
+pub(crate) mod details;
 pub mod github;
 pub(crate) mod inline;
 pub mod json;
 pub mod junit;
 pub mod ktap;
 pub mod markdown;
+pub(crate) mod paint;
 mod read;
 pub mod terminal;
 
 pub use coverage::coverage;
+pub(crate) use coverage::proven;
 pub use read::{Unreadable, read};
 
 use std::collections::BTreeMap;

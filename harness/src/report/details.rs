@@ -45,10 +45,26 @@ pub(super) fn of_step(run: &Run, result: &Outcome, step: &Step) -> Vec<String> {
     lines.iter().map(|line| one_line(line)).collect()
 }
 
+/// Where a result is written: the first step that went wrong, or the file.
+pub(crate) fn place_of(run: &Run, result: &Outcome) -> String {
+    let bad = result.steps.iter().find(|step| is_bad(step));
+    bad.map_or_else(|| file(run, result).to_owned(), |step| place(run, result, step))
+}
+
+/// What the first step that went wrong expected, and what it observed.
+pub(crate) fn sides_of_first_bad_step(run: &Run, result: &Outcome) -> Vec<String> {
+    let bad = result.steps.iter().find(|step| is_bad(step));
+    // The title says nothing that the reason does not.
+    bad.map_or_else(Vec::new, |step| of_step(run, result, step).split_off(1))
+}
+
+fn file<'a>(run: &'a Run, result: &'a Outcome) -> &'a str {
+    run.scenarios.get(&result.scenario).map_or(result.scenario.as_str(), |source| &source.file)
+}
+
 /// `scenarios/uts/hostname.toml:12`
-pub(super) fn place(run: &Run, result: &Outcome, step: &Step) -> String {
-    let file = run.scenarios.get(&result.scenario).map_or(result.scenario.as_str(), |source| &source.file);
-    format!("{file}:{}", step.line)
+pub(crate) fn place(run: &Run, result: &Outcome, step: &Step) -> String {
+    format!("{}:{}", file(run, result), step.line)
 }
 
 /// Whether something went wrong in it.
@@ -65,6 +81,6 @@ pub(super) fn name(run: &Run, result: &Outcome) -> String {
 }
 
 /// Without characters that move the cursor: names and log lines come from outside.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -4,13 +4,11 @@ use std::fmt::Write;
 
 use super::details::{is_bad, one_line};
 use super::inline::toml;
+use super::paint::{Paint, shortened};
 use super::{Outcome, Run, Step, coverage};
 use crate::diagnostic::plural;
 use crate::explain::quoted;
 use crate::judge::Status;
-
-/// Longest value that is shown on one line, in characters.
-const VALUE: usize = 200;
 
 /// The report; `colour` only for a terminal.
 pub fn render(run: &Run, colour: bool) -> String {
@@ -159,49 +157,4 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
 
 fn push(out: &mut String, line: &str) {
     writeln!(out, "{line}").expect("a String takes every text");
-}
-
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(VALUE) {
-        Some((end, _)) => format!("{}… ({} characters)", &text[..end], text.chars().count()),
-        None => text.to_owned(),
-    }
-}
-
-/// Colours, or none.
-#[derive(Clone, Copy)]
-struct Paint(bool);
-
-impl Paint {
-    fn with(self, code: &str, text: &str) -> String {
-        if self.0 && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    fn dim(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn bold(self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn good(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn bad(self, text: &str) -> String {
-        self.with("31", text)
-    }
-
-    fn status(self, status: Status, text: &str) -> String {
-        self.with(
-            match status {
-                Status::Pass => "32",
-                Status::Fail => "31",
-                Status::Skip => "33",
-                Status::Error | Status::Miss => "35",
-            },
-            text,
-        )
-    }
 }
