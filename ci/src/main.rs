@@ -10,6 +10,7 @@ mod explain;
 mod guest;
 mod kernels;
 mod matrix;
+mod merge;
 mod report;
 mod repro;
 mod shell;
@@ -41,6 +42,8 @@ enum Command {
     Explain(explain::Args),
     /// Tell what changed from one report to another: regressions first, then facts that differ although both pass.
     Compare(compare::Args),
+    /// Join the reports of shards and kernels into one.
+    Merge(merge::Args),
     /// Print the jobs of a CI run, for GitHub Actions' `strategy.matrix`.
     Matrix(matrix::Args),
     /// List the kernels that have a name, or fetch one.
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Kernels(args) => kernels::run(&args),
         Command::Repro(args) => repro::run(&args),

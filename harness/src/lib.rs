@@ -25,6 +25,8 @@ pub mod judge;
 #[cfg(feature = "host")]
 pub mod matcher;
 #[cfg(feature = "host")]
+pub mod merge;
+#[cfg(feature = "host")]
 pub mod progress;
 #[cfg(feature = "host")]
 pub mod report;
