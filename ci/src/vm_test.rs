@@ -5,10 +5,13 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use harness::baseline::{Baseline, Known};
+use harness::diagnostic::Diagnostics;
 use harness::progress::Progress;
 use harness::run::{Isolation, Options};
+use harness::scenario::{self, Scenario};
+use harness::selftest;
 use harness::shard::Shard;
-use harness::{scenario, selftest};
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::report::{Target, exit, tell};
@@ -40,14 +43,17 @@ pub(crate) struct Args {
     /// A skipped scenario is a failure.
     #[arg(long)]
     deny_skips: bool,
+    /// Known failures and skips, each with its reason: they fail no run, but one that passes where a failure is expected does.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Run one of N equal parts; `cargo xtask merge` joins their reports.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE)]
     shard: Shard,
     /// Instead of scenarios: make every fault that could lose a verdict for real, and say what came of each.
-    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "repro", "deny_skips", "shard"])]
+    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "repro", "deny_skips", "baseline", "shard"])]
     self_test: bool,
     /// Answer in the words of `git bisect run`: exit code 0 is good, 1 bad, 125 cannot tell.
-    #[arg(long, conflicts_with_all = ["self_test", "deny_skips", "shard"])]
+    #[arg(long, conflicts_with_all = ["self_test", "deny_skips", "baseline", "shard"])]
     bisect: bool,
     /// With --bisect: run up to N times, for what fails only now and then.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..), requires = "bisect")]
@@ -94,10 +100,9 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
             "--bisect is about one --kernel; `cargo xtask bisect` searches among several",
         ));
     }
-    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(|problems| {
-        eprintln!("{problems}");
-        Exit::Usage
-    })?;
+    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
+    let baseline =
+        args.baseline.as_ref().map(|file| baseline(file, &args.kernels, &scenarios)).transpose()?;
     for kernel in &args.kernels {
         vm::kernel::check(kernel).map_err(|error| {
             eprintln!("error: {error}");
@@ -122,7 +127,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
     if args.self_test {
         return self_test(options, args.accel, &progress);
     }
-    let (answer, run) = if args.bisect {
+    let (answer, mut run) = if args.bisect {
         let (answer, run) =
             harness::bisect::ask(&scenarios, &options, args.repeat, &progress).map_err(lost)?;
         (Some(answer), run)
@@ -130,8 +135,37 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         (None, harness::run::run(&scenarios, &options, &progress).map_err(lost)?)
     };
     drop(progress);
+    if let Some(baseline) = baseline {
+        baseline.apply(&mut run);
+    }
     tell(&run, &args.reports)?;
     Ok(answer.map_or_else(|| exit(&run, args.deny_skips), |answer| bisect::say(&answer)))
+}
+
+/// Nothing is run of what is written wrong.
+fn wrong(problems: Diagnostics) -> Exit {
+    eprintln!("{problems}");
+    Exit::Usage
+}
+
+/// Entries may speak of scenarios that are not chosen now, and of kernels that have a name.
+fn baseline(file: &Path, kernels: &[String], chosen: &[Scenario]) -> Result<Baseline, Exit> {
+    let names = scenario::names(&root().join("scenarios")).map_err(wrong)?;
+    let named = vm::kernel::catalogue();
+    let named = named.iter().map(|named| named.name.as_str());
+    let known = Known {
+        kernels: ["distro", "host"]
+            .into_iter()
+            .chain(named)
+            .chain(kernels.iter().map(String::as_str))
+            .collect(),
+        scenarios: names
+            .iter()
+            .chain(chosen.iter().map(|scenario| &scenario.name))
+            .map(String::as_str)
+            .collect(),
+    };
+    Baseline::load(file, &known).map_err(wrong)
 }
 
 /// Below what cargo builds, as a command line from here names it.
@@ -187,5 +221,15 @@ impl From<Isolate> for Isolation {
             Isolate::Boot => Isolation::Boot,
             Isolate::Shared => Isolation::Shared,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_repositorys_own_baseline_is_valid() {
+        assert!(baseline(&root().join("ci/baseline.toml"), &[], &[]).is_ok());
     }
 }

@@ -7,6 +7,8 @@ pub mod operation;
 pub mod plan;
 
 #[cfg(feature = "host")]
+pub mod baseline;
+#[cfg(feature = "host")]
 pub mod bench;
 #[cfg(feature = "host")]
 pub mod bisect;

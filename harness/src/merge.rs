@@ -130,7 +130,10 @@ fn kernel(name: &str, parts: &[&Part]) -> Result<Kernel, String> {
             });
         }
     }
-    Ok(merged.map_or_else(|| Kernel::unused(name), |(_, kernel)| kernel))
+    // One that never booted anywhere is as the first report has it.
+    let first =
+        || parts.iter().flat_map(|part| &part.run.kernels).find(|kernel| kernel.name == name).cloned();
+    merged.map(|(_, kernel)| kernel).or_else(first).ok_or_else(|| format!("no report has the kernel {name}"))
 }
 
 fn together(a: Kernel, b: &Kernel) -> Kernel {

@@ -2,6 +2,7 @@
 
 mod coverage;
 pub(crate) mod details;
+mod expected;
 pub mod github;
 pub(crate) mod inline;
 pub mod json;
@@ -14,6 +15,7 @@ pub mod terminal;
 
 pub use coverage::coverage;
 pub(crate) use coverage::proven;
+pub use expected::Expected;
 pub use read::{Unreadable, read};
 
 use std::collections::BTreeMap;
@@ -154,6 +156,9 @@ pub struct Outcome {
     /// The directory with all that is known of a scenario that did not pass, if one was left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repro: Option<PathBuf>,
+    /// What the baseline expects, if it speaks of this scenario on this kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Expected>,
 }
 
 /// A second run, in a cold boot of its own.
@@ -261,6 +266,7 @@ impl Outcome {
             console: Vec::new(),
             again: None,
             repro: None,
+            baseline: None,
         }
     }
 }

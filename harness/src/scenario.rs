@@ -5,7 +5,7 @@ mod describe;
 mod expect;
 mod files;
 mod parse;
-mod reader;
+pub(crate) mod reader;
 mod serde_words;
 mod words;
 
@@ -106,6 +106,15 @@ pub fn load(root: &Path, filters: &[String]) -> Result<Vec<Scenario>, Diagnostic
         }
     }
     if problems.is_empty() { Ok(scenarios) } else { Err(problems.into()) }
+}
+
+/// The names of all scenarios below `root`, whatever is in their files.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn names(root: &Path) -> Result<Vec<String>, Diagnostics> {
+    let files = files::choose(root, &[]).map_err(Diagnostics::from)?;
+    Ok(files.into_iter().map(|file| file.name).collect())
 }
 
 fn read(file: &files::Chosen) -> Result<Scenario, Vec<Diagnostic>> {

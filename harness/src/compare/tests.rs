@@ -90,7 +90,7 @@ fn run_of(kernel: &str, results: &[(&str, Vec<Value>)]) -> Run {
         Outcome::new(kernel, "nsrun", scenario, judge(scenario, &evidence(name, observed)), 1)
     };
     let outcomes = scenarios.iter().zip(results).map(outcome).collect();
-    let kernel = Kernel { release: format!("{kernel}.0"), ..Kernel::unused(kernel) };
+    let kernel = Kernel { release: format!("{kernel}.0"), ..Kernel::unused(kernel, "") };
     Run::new("2026-11-24T10:00:00Z".into(), vec![kernel], &scenarios, outcomes)
 }
 

@@ -21,7 +21,7 @@ fn part(file: &str, kernels: &[&str], shard: &str) -> Part {
         release: "6.1.0".into(),
         accel: "tcg".into(),
         boot_ms: Some(shard.index() as u64),
-        ..Kernel::unused(name)
+        ..Kernel::unused(name, "")
     };
     let kernels = kernels.iter().map(kernel).collect();
     let run = Run::new(format!("2026-11-24T10:0{}:00Z", shard.index()), kernels, &scenarios, results);
@@ -48,7 +48,7 @@ fn shards_and_kernels_become_one_report_in_any_order() {
 #[test]
 fn a_kernel_that_a_shard_had_nothing_for_is_known_from_the_others() {
     let mut shards: Vec<Part> = (1..=4).map(|index| part("x", &["old"], &format!("{index}/4"))).collect();
-    shards[3].run.kernels = vec![Kernel::unused("old")];
+    shards[3].run.kernels = vec![Kernel::unused("old", "")];
     assert_eq!(merge(&shards).unwrap().kernels[0].release, "6.1.0");
     shards.reverse();
     assert_eq!(merge(&shards).unwrap().kernels[0].accel, "tcg");

@@ -6,7 +6,7 @@ use crate::judge::Status;
 
 /// Everything that is known: the reason, the bad steps, the kernel log, what was left behind, the console.
 pub(super) fn of_result(run: &Run, result: &Outcome) -> Vec<String> {
-    let mut lines: Vec<String> = result.reason.iter().cloned().collect();
+    let mut lines: Vec<String> = result.reason.iter().cloned().chain(of_baseline(result)).collect();
     for step in result.steps.iter().filter(|step| is_bad(step)) {
         lines.extend(of_step(run, result, step));
     }
@@ -19,6 +19,22 @@ pub(super) fn of_result(run: &Run, result: &Outcome) -> Vec<String> {
         lines.extend(list.iter().map(|line| format!("{title}: {line}")));
     }
     lines.iter().map(|line| one_line(line)).collect()
+}
+
+/// What the baseline has to do with it.
+pub(super) fn of_baseline(result: &Outcome) -> Option<String> {
+    let expected = result.baseline.as_ref()?;
+    let (word, reason) = (expected.status.word(), one_line(&expected.reason));
+    Some(match result.status {
+        Status::Pass => {
+            format!(
+                "the baseline expects {word} ({reason}); take the entry out: {}",
+                one_line(&expected.place)
+            )
+        }
+        status if status == expected.status => format!("expected: {reason}"),
+        _ => format!("the baseline expects {word} ({reason})"),
+    })
 }
 
 /// Where the step is written, what it does, and each part that is not as expected.

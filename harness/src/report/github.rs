@@ -3,7 +3,6 @@
 
 use super::details::{is_bad, of_result};
 use super::{Outcome, Run, Step};
-use crate::judge::Status;
 
 /// Errors, and warnings, that GitHub shows of one step; it drops the rest.
 const MOST: usize = 10;
@@ -28,7 +27,7 @@ struct Failure<'a> {
 
 fn distinct(run: &Run) -> Vec<Failure<'_>> {
     let mut failures: Vec<Failure<'_>> = Vec::new();
-    let bad = run.results.iter().filter(|result| !matches!(result.status, Status::Pass | Status::Skip));
+    let bad = run.results.iter().filter(|result| result.is_bad());
     for result in bad {
         let step = blamed(result);
         let line = |step: Option<&Step>| step.map(|step| step.line);

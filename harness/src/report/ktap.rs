@@ -22,10 +22,21 @@ pub fn render(run: &Run) -> String {
         for line in besides_steps(result) {
             push(&mut out, 0, &format!("# {}", details::one_line(&line)));
         }
-        let reason = result.reason.as_deref().unwrap_or_default();
-        push(&mut out, 0, &test_line(number, &details::name(run, result), result.status, reason));
+        push(&mut out, 0, &result_line(number, &details::name(run, result), result));
     }
     out
+}
+
+/// A failure that is known is `XFAIL`, which is `ok` as in kselftest: what follows is no surprise.
+fn result_line(number: usize, name: &str, result: &Outcome) -> String {
+    let reason = result.reason.as_deref().unwrap_or_default();
+    match (&result.baseline, result.status) {
+        (Some(expected), Status::Fail) if result.is_expected() => {
+            format!("ok {number} {} # XFAIL {}", plain(name), plain(&expected.reason))
+        }
+        (Some(_), Status::Pass) if result.is_bad() => test_line(number, name, Status::Fail, reason),
+        _ => test_line(number, name, result.status, reason),
+    }
 }
 
 /// `not ok 2 uts/hostname # ERROR the guest sent no ending`
@@ -52,7 +63,7 @@ fn step_reason(step: &Step) -> &'static str {
 fn besides_steps(result: &Outcome) -> Vec<String> {
     let reason = result.reason.iter().filter(|_| result.status == Status::Fail).cloned();
     let lists = [&result.kernel_log, &result.left_behind, &result.console];
-    reason.chain(lists.into_iter().flatten().cloned()).collect()
+    reason.chain(details::of_baseline(result)).chain(lists.into_iter().flatten().cloned()).collect()
 }
 
 /// One line without `#`, which would begin a directive.

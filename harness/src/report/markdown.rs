@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use super::{Outcome, Run, coverage, details};
-use crate::judge::Status;
 
 /// The report.
 pub fn render(run: &Run) -> String {
@@ -20,7 +19,7 @@ pub fn render(run: &Run) -> String {
     let counts: Vec<String> = counts.iter().map(|(count, word)| format!("**{count}** {word}")).collect();
     push(&mut out, &format!("{}  \n{}\n", counts.join(", "), coverage(run)));
     kernels(&mut out, run);
-    for result in run.results.iter().filter(|result| !matches!(result.status, Status::Pass | Status::Skip)) {
+    for result in run.results.iter().filter(|result| result.is_bad()) {
         broken(&mut out, run, result);
     }
     all(&mut out, run);
@@ -57,15 +56,17 @@ fn all(out: &mut String, run: &Run) {
     push(out, &format!("<details><summary>All {} results</summary>\n", run.results.len()));
     push(out, "| status | scenario | kernel | covers | time | reason |\n|---|---|---|---|---|---|");
     for result in &run.results {
+        let expected = if result.is_expected() { " (expected)" } else { "" };
+        let reasons = [result.reason.clone(), details::of_baseline(result)];
         let cells = [
-            result.status.word(),
-            &result.scenario,
-            &result.kernel,
-            &result.covers.join(" "),
-            &format!("{} ms", result.duration_ms),
-            result.reason.as_deref().unwrap_or_default(),
+            result.status.word().to_owned() + expected,
+            result.scenario.clone(),
+            result.kernel.clone(),
+            result.covers.join(" "),
+            format!("{} ms", result.duration_ms),
+            reasons.into_iter().flatten().collect::<Vec<_>>().join("; "),
         ];
-        push(out, &format!("| {} |", cells.map(cell).join(" | ")));
+        push(out, &format!("| {} |", cells.map(|words| cell(&words)).join(" | ")));
     }
     push(out, "\n</details>");
 }

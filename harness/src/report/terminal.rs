@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::details::{is_bad, one_line};
+use super::details::{is_bad, of_baseline, one_line};
 use super::inline::toml;
 use super::paint::{Paint, shortened};
 use super::{Outcome, Run, Step, coverage};
@@ -19,7 +19,7 @@ pub fn render(run: &Run, colour: bool) -> String {
     for result in &run.results {
         line(&mut out, paint, result, width, many);
     }
-    for result in run.results.iter().filter(|result| !matches!(result.status, Status::Pass | Status::Skip)) {
+    for result in run.results.iter().filter(|result| result.is_bad()) {
         details(&mut out, paint, run, result, many);
     }
     summary(&mut out, paint, run);
@@ -31,11 +31,12 @@ fn line(out: &mut String, paint: Paint, result: &Outcome, width: usize, many: bo
     let kernel = if many { format!("  {}", result.kernel) } else { String::new() };
     let name = &result.scenario;
     let covers = result.covers.join(" ");
-    let reason = match (&result.reason, result.status) {
-        (Some(reason), _) => reason.as_str(),
-        (None, _) => "",
+    let tail = match (of_baseline(result), &result.reason) {
+        (Some(words), None) => words,
+        (Some(words), Some(reason)) => format!("{words}; {}", one_line(reason)),
+        (None, Some(reason)) => one_line(reason),
+        (None, None) => paint.dim(&covers),
     };
-    let tail = if reason.is_empty() { paint.dim(&covers) } else { one_line(reason) };
     let text = format!("{word} {name:width$}{kernel}  {:>5} ms  {tail}", result.duration_ms);
     push(out, text.trim_end());
 }
@@ -51,6 +52,9 @@ fn details(out: &mut String, paint: Paint, run: &Run, result: &Outcome, many: bo
     }
     if let Some(reason) = &result.reason {
         push(out, &format!("  {}", one_line(reason)));
+    }
+    if let Some(words) = of_baseline(result) {
+        push(out, &format!("  {words}"));
     }
     if let Some(again) = &result.again {
         let reason =
@@ -144,7 +148,11 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
         if count == 0 { text } else { paint.status(status, &text) }
     });
     push(out, "");
-    push(out, &format!("{}: {}", plural(run.results.len(), "result"), counts.join(", ")));
+    let expected = match run.results.iter().filter(|result| result.is_expected()).count() {
+        0 => String::new(),
+        count => format!("; {count} as the baseline expects"),
+    };
+    push(out, &format!("{}: {}{expected}", plural(run.results.len(), "result"), counts.join(", ")));
     push(out, &coverage(run));
     for kernel in &run.kernels {
         let boot =

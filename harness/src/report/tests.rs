@@ -117,6 +117,33 @@ fn markdown() {
     insta::assert_snapshot!(markdown::render(&run()));
 }
 
+/// A failure and a skip that are known, a failure that is so no more, and one that came out as another.
+fn run_with_baseline() -> Run {
+    let mut run = run();
+    run.results.truncate(4);
+    let expected = |status, line: usize| Expected {
+        status,
+        reason: "Linux #1 & <2>".into(),
+        place: format!("baseline.toml:{line}"),
+    };
+    let all = [Status::Fail, Status::Fail, Status::Skip, Status::Skip];
+    for (line, (result, status)) in (1..).zip(run.results.iter_mut().zip(all)) {
+        result.baseline = Some(expected(status, line));
+    }
+    run.totals = Totals::of(&run.results);
+    run
+}
+
+#[test]
+fn the_baseline_is_told_in_every_format() {
+    let run = run_with_baseline();
+    insta::assert_snapshot!("baseline_terminal", terminal::render(&run, false));
+    insta::assert_snapshot!("baseline_ktap", ktap::render(&run));
+    insta::assert_snapshot!("baseline_junit", junit::render(&run));
+    insta::assert_snapshot!("baseline_markdown", markdown::render(&run));
+    assert_eq!(read(written(&json::render(&run)).path()).unwrap(), run);
+}
+
 #[test]
 fn github() {
     let mut run = run();

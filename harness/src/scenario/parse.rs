@@ -22,14 +22,7 @@ const DEADLINE_MS: u64 = 20_000;
 
 pub(super) fn scenario(name: &str, mut reader: Reader) -> Result<Scenario, Vec<Diagnostic>> {
     let text = reader.text();
-    let (document, errors) = DeTable::parse_recoverable(&text);
-    if !errors.is_empty() {
-        for error in errors {
-            let span = error.span().unwrap_or(0..0);
-            reader.problem(span, "this is not TOML", error.message(), None);
-        }
-        return Err(reader.into_problems());
-    }
+    let Some(document) = reader.document(&text) else { return Err(reader.into_problems()) };
     let table = document.get_ref();
     reader.only(table, KEYS);
     let mut scenario = Scenario {

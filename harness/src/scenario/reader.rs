@@ -12,39 +12,48 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::serde_words::{self, not_a};
 use crate::diagnostic::{Diagnostic, suggest};
 
-pub(super) type Node<'i> = Spanned<DeValue<'i>>;
+pub(crate) type Node<'i> = Spanned<DeValue<'i>>;
 
 /// A file while it is read.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     file: String,
     text: Arc<str>,
     problems: Vec<Diagnostic>,
 }
 
 impl Reader {
-    pub(super) fn new(file: &str, text: &str) -> Self {
+    pub(crate) fn new(file: &str, text: &str) -> Self {
         Reader { file: file.to_owned(), text: text.into(), problems: Vec::new() }
     }
 
-    pub(super) fn file(&self) -> &str {
+    pub(crate) fn file(&self) -> &str {
         &self.file
+    }
+
+    /// The whole file, which is the text that the reader was made of; `None` if it is not TOML.
+    pub(crate) fn document<'i>(&mut self, text: &'i str) -> Option<Spanned<DeTable<'i>>> {
+        let (document, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            self.problem(error.span().unwrap_or(0..0), "this is not TOML", error.message(), None);
+        }
+        errors.is_empty().then_some(document)
     }
 
     pub(super) fn text(&self) -> Arc<str> {
         Arc::clone(&self.text)
     }
 
-    pub(super) fn into_problems(self) -> Vec<Diagnostic> {
+    pub(crate) fn into_problems(self) -> Vec<Diagnostic> {
         self.problems
     }
 
     /// The line of an offset, from 1.
-    pub(super) fn line(&self, offset: usize) -> usize {
+    pub(crate) fn line(&self, offset: usize) -> usize {
         self.text[..offset].matches('\n').count() + 1
     }
 
     /// Notes a problem.
-    pub(super) fn problem(
+    pub(crate) fn problem(
         &mut self,
         span: Range<usize>,
         message: impl Into<String>,
@@ -62,24 +71,24 @@ impl Reader {
     }
 
     /// Notes the keys that a table must not have.
-    pub(super) fn only(&mut self, table: &DeTable<'_>, keys: &[&str]) {
+    pub(crate) fn only(&mut self, table: &DeTable<'_>, keys: &[&str]) {
         for key in table.keys().filter(|key| !keys.contains(&&**key.get_ref())) {
             self.unknown(key.span(), "key", key.get_ref(), keys);
         }
     }
 
     /// A value that has to be a text.
-    pub(super) fn text_of(&mut self, node: &Node<'_>) -> Option<String> {
+    pub(crate) fn text_of(&mut self, node: &Node<'_>) -> Option<String> {
         self.expected(node, "a text in quotes", |value| value.as_str().map(str::to_owned))
     }
 
     /// A value that has to be a list; a single value is none.
-    pub(super) fn list<'n, 'i>(&mut self, node: &'n Node<'i>) -> Option<&'n [Node<'i>]> {
+    pub(crate) fn list<'n, 'i>(&mut self, node: &'n Node<'i>) -> Option<&'n [Node<'i>]> {
         self.expected(node, "a list in [brackets]", |value| value.as_array().map(|list| &**list))
     }
 
     /// A value that has to be a table.
-    pub(super) fn table<'n, 'i>(&mut self, node: &'n Node<'i>) -> Option<&'n DeTable<'i>> {
+    pub(crate) fn table<'n, 'i>(&mut self, node: &'n Node<'i>) -> Option<&'n DeTable<'i>> {
         self.expected(node, "a table in { braces }", DeValue::as_table)
     }
 

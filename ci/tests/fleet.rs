@@ -1,0 +1,56 @@
+//! A run in parts, on as many machines as one likes, and the parts as one report.
+
+use assert_cmd::Command;
+use rstest::rstest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn xtask(arguments: &[&str]) -> assert_cmd::assert::Assert {
+    Command::cargo_bin("xtask").expect("xtask is built").args(arguments).assert()
+}
+
+fn said(assert: &assert_cmd::assert::Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+/// Runs a part, and gives its report's path.
+fn part(folder: &TempDir, shard: &str) -> String {
+    let path = folder.path().join(shard.replace('/', "-of-")).display().to_string();
+    xtask(&["vm-test", "uts", "--shard", shard, "--report", &format!("json={path}")]).success();
+    path
+}
+
+#[test]
+fn the_parts_of_a_run_are_the_whole() {
+    let folder = TempDir::new().unwrap();
+    let [first, second] = ["1/2", "2/2"].map(|shard| part(&folder, shard));
+    let merged = xtask(&["merge", &second, &first]).success();
+    let merged: Value = serde_json::from_slice(&merged.get_output().stdout).expect("a report");
+    let scenarios: Vec<&String> = merged["scenarios"].as_object().unwrap().keys().collect();
+    let results = merged["results"].as_array().unwrap().iter();
+    let names: Vec<&str> = results.map(|result| result["scenario"].as_str().unwrap()).collect();
+    assert!(names.len() >= 6, "{names:?}");
+    assert_eq!(names, scenarios);
+    let alone = xtask(&["merge", &first]).code(2);
+    assert!(said(&alone).contains("distro: shard 2/2 is missing"), "{}", said(&alone));
+}
+
+#[rstest]
+#[case("0/4", "parts are counted from 1")]
+#[case("5/4", "there are 4 parts")]
+#[case("x/y", "write I/N")]
+fn a_shard_that_is_none_is_a_usage_error(#[case] shard: &str, #[case] told: &str) {
+    let assert = xtask(&["vm-test", "--shard", shard]).code(2);
+    assert!(said(&assert).contains(told), "{}", said(&assert));
+}
+
+#[test]
+fn the_matrix_is_one_line_of_json() {
+    let printed = xtask(&["matrix", "--kernel", "a", "--kernel", "b", "--shards", "3"]).success();
+    let text = String::from_utf8_lossy(&printed.get_output().stdout).into_owned();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let matrix: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(matrix["include"].as_array().map(Vec::len), Some(6));
+    assert!(said(&xtask(&["matrix", "--shards", "65"]).code(2)).contains("GitHub takes 256"));
+    xtask(&["matrix", "--shards", "0"]).code(2);
+}
