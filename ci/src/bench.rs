@@ -66,6 +66,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
             qemu,
             guest,
             kernels: vec![args.kernel.clone()],
+            lock: None,
             accel: accel::Request::Auto,
             isolation: None,
             jobs: args.jobs.max(1),

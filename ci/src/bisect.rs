@@ -62,6 +62,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         qemu,
         guest,
         kernels: Vec::new(),
+        lock: None,
         accel: args.accel.into(),
         isolation: None,
         jobs: args.jobs,

@@ -1,7 +1,8 @@
-//! `cargo xtask kernels`: the kernels that have a name, and what of them is here.
+//! `cargo xtask kernels`: the kernels that have a name, what of them is here, and which packages they are.
 
 use harness::progress::Progress;
-use vm::{Cache, Kernel, kernel};
+use vm::kernel::Lock;
+use vm::{Cache, Error, Kernel, kernel};
 
 use crate::Exit;
 
@@ -18,31 +19,71 @@ enum Action {
         /// As for `vm-test --kernel`.
         #[arg(required = true)]
         kernels: Vec<String>,
+        /// Exactly the packages that kernels.lock names.
+        #[arg(long)]
+        locked: bool,
+    },
+    /// Write down in kernels.lock which packages a kernel is now, for `--locked` to use exactly these.
+    Lock {
+        /// As for `vm-test --kernel`; without one, all that are locked already.
+        kernels: Vec<String>,
     },
 }
 
 pub(crate) fn run(args: &Args) -> Exit {
     let done = match &args.action {
         None => list(),
-        Some(Action::Fetch { kernels }) => fetch(kernels),
+        Some(Action::Fetch { kernels, locked }) => fetch(kernels, *locked),
+        Some(Action::Lock { kernels }) => renew(kernels),
     };
     done.map_or_else(
         |error| {
             eprintln!("error: {error}");
-            if matches!(error, vm::Error::UnknownKernel { .. }) { Exit::Usage } else { Exit::Lost }
+            if matches!(error, Error::UnknownKernel { .. }) { Exit::Usage } else { Exit::Lost }
         },
         |()| Exit::Passed,
     )
 }
 
-fn fetch(names: &[String]) -> vm::Result<()> {
+/// The lock file of the current folder.
+pub(crate) fn lock() -> vm::Result<Lock> {
+    let folder = std::env::current_dir().unwrap_or_default();
+    Lock::read(&Lock::place(&folder))
+}
+
+fn fetch(names: &[String], locked: bool) -> vm::Result<()> {
     let cache = Cache::open()?;
+    let lock = locked.then(lock).transpose()?;
     let progress = Progress::new();
-    let kernels = names.iter().map(|name| kernel::fetch(name, &cache, &progress));
+    let kernels = names.iter().map(|name| match &lock {
+        Some(lock) => kernel::resolve_locked(name, lock, &cache, &progress),
+        None => kernel::fetch(name, &cache, &progress),
+    });
     let rows = kernels.map(|kernel| kernel.map(|kernel| row(&kernel.name.clone(), Some(&kernel))));
     let rows = rows.collect::<vm::Result<Vec<_>>>()?;
     drop(progress);
     print!("{}", table(&rows));
+    Ok(())
+}
+
+/// What was locked before an error is not written: a lock is renewed as a whole, or not.
+fn renew(names: &[String]) -> vm::Result<()> {
+    let cache = Cache::open()?;
+    let mut lock = lock()?;
+    let names = if names.is_empty() { lock.names() } else { names.to_vec() };
+    if names.is_empty() {
+        let known = format!("{} locks no kernel yet: say which", lock.path().display());
+        return Err(Error::UnknownKernel { spec: String::new(), known });
+    }
+    let progress = Progress::new();
+    let titles = names.iter().map(|name| lock.renew(name, &cache, &progress));
+    let titles = titles.collect::<vm::Result<Vec<_>>>()?;
+    lock.write()?;
+    drop(progress);
+    for (name, title) in names.iter().zip(titles) {
+        println!("{name}: {title}");
+    }
+    println!("written to {}", lock.path().display());
     Ok(())
 }
 
@@ -64,12 +105,12 @@ fn row(name: &str, kernel: Option<&Kernel>) -> Row {
     let size = std::fs::metadata(&kernel.image).map_or(0, |data| data.len());
     let version = if kernel.version.len() > 40 { &kernel.release } else { &kernel.version };
     let size = format!("{:.1} MB", size as f64 / 1e6);
-    [name.to_owned(), version.clone(), kernel.release.clone(), size, kernel.sha256[..12].to_owned()]
+    [name.to_owned(), version.clone(), kernel.release.clone(), size, kernel.sha256.clone()]
 }
 
 /// Columns as wide as their widest cell.
 fn table(rows: &[Row]) -> String {
-    let head = ["NAME", "VERSION", "RELEASE", "IMAGE", "SHA-256"].map(str::to_owned);
+    let head = ["NAME", "VERSION", "RELEASE", "IMAGE", "ITS SHA-256"].map(str::to_owned);
     let all: Vec<&Row> = std::iter::once(&head).chain(rows).collect();
     let widths: Vec<usize> =
         (0..5).map(|column| all.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();

@@ -73,6 +73,7 @@ fn once_more(
         qemu,
         guest: guest::build(&root()).map_err(lost)?,
         kernels: vec![kernel],
+        lock: None,
         accel: if recording.record.accel == "tcg" { accel::Request::Tcg } else { accel::Request::Auto },
         isolation: Some(Isolation::Clone),
         jobs: 1,

@@ -15,7 +15,7 @@ use harness::shard::Shard;
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::report::{Target, exit, tell};
-use crate::{Exit, bisect, guest, root};
+use crate::{Exit, bisect, guest, kernels, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage, a built kernel tree, or `host`.
     #[arg(long = "kernel", value_name = "K", default_value = "distro")]
     kernels: Vec<String>,
+    /// Use exactly the packages that kernels.lock names; `cargo xtask kernels lock` writes it.
+    #[arg(long)]
+    locked: bool,
     /// Who executes the guest's code.
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     accel: Accel,
@@ -50,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE)]
     shard: Shard,
     /// Instead of scenarios: make every fault that could lose a verdict for real, and say what came of each.
-    #[arg(long, conflicts_with_all = ["filters", "isolation", "reports", "repro", "deny_skips", "baseline", "shard"])]
+    #[arg(long, conflicts_with_all = ["filters", "locked", "isolation", "reports", "repro", "deny_skips", "baseline", "shard"])]
     self_test: bool,
     /// Answer in the words of `git bisect run`: exit code 0 is good, 1 bad, 125 cannot tell.
     #[arg(long, conflicts_with_all = ["self_test", "deny_skips", "baseline", "shard"])]
@@ -109,6 +112,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
             Exit::Usage
         })?;
     }
+    let lock = args.locked.then(kernels::lock).transpose().map_err(lost)?;
     let progress = Progress::new();
     let qemu = find_qemu(args.install, &progress)?;
     progress.step("building the guest");
@@ -117,6 +121,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         qemu,
         guest,
         kernels: args.kernels.clone(),
+        lock,
         accel: args.accel.into(),
         isolation: args.isolation.map(Into::into),
         jobs: args.jobs,

@@ -40,6 +40,8 @@ pub struct Options {
     pub guest: PathBuf,
     /// Kernels, as [`vm::kernel::resolve`] takes them.
     pub kernels: Vec<String>,
+    /// Which packages the kernels' names stand for; `None`: those of the cache, or the newest.
+    pub lock: Option<vm::kernel::Lock>,
     /// Who executes the guest's code.
     pub accel: accel::Request,
     /// Whether scenarios share a kernel; `None`: as it fits the accelerator.

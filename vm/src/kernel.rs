@@ -2,8 +2,10 @@
 
 mod apt;
 mod catalogue;
+mod distribution;
 mod image;
 mod local;
+mod lock;
 mod package;
 mod settings;
 mod spec;
@@ -12,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 pub use catalogue::{Named, catalogue};
+pub use lock::Lock;
 pub use settings::{Setting, Settings};
 
 use crate::{Cache, Error, Progress, Result, Silent};
@@ -78,6 +81,18 @@ pub fn resolve(spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<Ker
         Spec::Package(wanted) => package::resolve(spec, &wanted, cache, progress),
         Spec::Host => local::host(spec, cache),
         Spec::Path { path, modules } => local::path(spec, &path, modules.as_deref(), cache),
+    }
+}
+
+/// Like [`resolve`], but a package is exactly the one that was locked. What is no package cannot be locked, and is taken as
+/// it is.
+///
+/// # Errors
+/// Also a package that is not locked, that is not to be had any more, or whose checksum is another.
+pub fn resolve_locked(spec: &str, lock: &Lock, cache: &Cache, progress: &dyn Progress) -> Result<Kernel> {
+    match Spec::parse(spec)? {
+        Spec::Package(_) => lock.resolve(spec, cache, progress),
+        Spec::Host | Spec::Path { .. } => resolve(spec, cache, progress),
     }
 }
 

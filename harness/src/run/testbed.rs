@@ -36,7 +36,10 @@ impl Testbed {
         cache: &Cache,
         progress: &dyn vm::Progress,
     ) -> vm::Result<Self> {
-        let kernel = vm::kernel::resolve(name, cache, progress)?;
+        let kernel = match &options.lock {
+            Some(lock) => vm::kernel::resolve_locked(name, lock, cache, progress)?,
+            None => vm::kernel::resolve(name, cache, progress)?,
+        };
         let modules = modules(scenarios);
         let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
         let prepared = vm::prepare(cache, &kernel, &modules, &options.guest, &[], progress)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use xshell::{Shell, cmd};
 
+use crate::cache::sha256_of_file;
 use crate::qemu::run;
 use crate::{Cache, Error, Progress, Result};
 
@@ -117,7 +118,7 @@ impl Apt {
         Ok(Stanza::parse(&text))
     }
 
-    /// Fetches packages into a folder, and checks them. The files' paths.
+    /// Fetches packages into a folder, and checks them. The files' paths, in the packages' order.
     pub(super) fn download(&self, stanzas: &[Stanza], folder: &Path) -> Result<Vec<PathBuf>> {
         let (shell, options) = (&self.shell, &self.options);
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -127,7 +128,9 @@ impl Apt {
         let title = format!("apt-get download {}", packages.join(" "));
         run(cmd!(shell, "apt-get {options...} download {packages...}"), &title)?;
         let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
-        entries.map(|entry| Ok(entry.map_err(Error::io("read", folder))?.path())).collect()
+        let files = entries.map(|entry| Ok(entry.map_err(Error::io("read", folder))?.path()));
+        let files = files.collect::<Result<Vec<_>>>()?;
+        stanzas.iter().map(|stanza| stanza.file_among(&files)).collect()
     }
 
     fn update_once(&self, progress: &dyn Progress) -> Result<()> {
@@ -201,6 +204,25 @@ impl Stanza {
             value.clone_into(slot);
         }
         stanza
+    }
+
+    /// The package's file, `NAME_VERSION_ARCH.deb`, if it is what was asked for.
+    fn file_among(&self, files: &[PathBuf]) -> Result<PathBuf> {
+        let Self { package, version, sha256, .. } = self;
+        let title = format!("{package} {version}");
+        let way_out = "fetch it again, and if it stays so, ask who runs the mirror";
+        let begin = format!("{package}_");
+        let named =
+            |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&begin));
+        let Some(file) = files.iter().find(named) else {
+            return Err(Error::unusable(title, "apt-get left no file of it", way_out));
+        };
+        let is = sha256_of_file(file)?;
+        if is != *sha256 {
+            let reason = format!("its SHA-256 is {is}, and should be {sha256}");
+            return Err(Error::unusable(title, reason, way_out));
+        }
+        Ok(file.clone())
     }
 
     /// The parts of a kernel that this package depends on, as `NAME` or `NAME=VERSION`.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use xshell::{Shell, cmd};
 
 use super::Kernel;
-use super::apt::{Apt, Stanza, architecture};
+use super::apt::{Apt, Stanza};
+use super::distribution::machine;
 use super::local;
 use super::spec::Package;
 use crate::cache::{Stamp, sha256_of, sha256_of_file};
@@ -49,6 +50,55 @@ pub(super) fn fetch(name: &str, wanted: &Package, cache: &Cache, progress: &dyn 
     let apt = Apt::open(wanted.suite.as_deref(), cache, progress)?;
     apt.update(progress)?;
     install(name, wanted, &apt, cache, progress)
+}
+
+/// The packages that a kernel consists of, as the index tells now.
+pub(super) fn newest(wanted: &Package, cache: &Cache, progress: &dyn Progress) -> Result<Vec<Stanza>> {
+    let _lock = cache.lock("kernels")?;
+    let apt = Apt::open(wanted.suite.as_deref(), cache, progress)?;
+    apt.update(progress)?;
+    parts(&apt, &wanted.package()?)
+}
+
+/// The kernel of exactly these packages: from the cache, else fetched.
+pub(super) fn exactly(
+    name: &str,
+    stanzas: &[Stanza],
+    suite: Option<&str>,
+    cache: &Cache,
+    progress: &dyn Progress,
+) -> Result<Kernel> {
+    let folder = cache.root().join(place(stanzas));
+    if let Some(record) = unpacked(stanzas, &folder, cache)? {
+        return Ok(record.kernel(name, &folder));
+    }
+    let _lock = cache.lock("kernels")?;
+    if let Some(record) = unpacked(stanzas, &folder, cache)? {
+        return Ok(record.kernel(name, &folder));
+    }
+    let apt = Apt::open(suite, cache, progress)?;
+    let record = match unpack(stanzas, &apt, &folder, cache, progress) {
+        // The index may be older than the mirror.
+        Err(Error::Command { .. }) => {
+            apt.update(progress)?;
+            unpack(stanzas, &apt, &folder, cache, progress)?
+        }
+        other => other?,
+    };
+    Ok(record.kernel(name, &folder))
+}
+
+/// What these packages were unpacked to, if it is whole.
+fn unpacked(stanzas: &[Stanza], folder: &Path, cache: &Cache) -> Result<Option<Record>> {
+    let Some(record) = cache.get::<Record>(&folder.join("record.json")) else { return Ok(None) };
+    let image = folder.join(&record.image);
+    let whole =
+        record.packages == sums_of(stanzas) && image.is_file() && cache.sha256(&image)? == record.sha256;
+    Ok(whole.then_some(record))
+}
+
+fn sums_of(stanzas: &[Stanza]) -> BTreeMap<String, String> {
+    stanzas.iter().map(|stanza| (stanza.package.clone(), stanza.sha256.clone())).collect()
 }
 
 /// Checksums of the modules, beside the record.
@@ -114,19 +164,12 @@ fn install(
     cache: &Cache,
     progress: &dyn Progress,
 ) -> Result<Kernel> {
-    let package = match &wanted.name {
-        Some(package) => package.clone(),
-        None => machine()?.kernel()?,
-    };
-    let stanzas = parts(apt, &package)?;
-    let last =
-        stanzas.iter().rfind(|stanza| stanza.package.starts_with("linux-image-")).unwrap_or(&stanzas[0]);
-    let title = format!("{}_{}", last.package, last.version.replace(':', "%3a"));
-    let below = Path::new("kernels").join(title);
+    let stanzas = parts(apt, &wanted.package()?)?;
+    let below = place(&stanzas);
     let folder = cache.root().join(&below);
-    let record = match cache.get::<Record>(&folder.join("record.json")) {
+    let record = match unpacked(&stanzas, &folder, cache)? {
         Some(record) => record,
-        None => unpack(&stanzas, last, apt, &folder, cache, progress)?,
+        None => unpack(&stanzas, apt, &folder, cache, progress)?,
     };
     let stamp = Stamp::of(&folder.join(&record.image))?;
     cache.put(&memory(wanted, cache)?, &Found { folder: below, stamp })?;
@@ -149,9 +192,26 @@ fn parts(apt: &Apt, package: &str) -> Result<Vec<Stanza>> {
     Ok(stanzas)
 }
 
+/// The package after which a kernel is called: the image's.
+pub(super) fn title(stanzas: &[Stanza]) -> &Stanza {
+    stanzas.iter().rfind(|stanza| stanza.package.starts_with("linux-image-")).unwrap_or(&stanzas[0])
+}
+
+/// Where a kernel is unpacked, below the cache's folder.
+fn place(stanzas: &[Stanza]) -> PathBuf {
+    let Stanza { package, version, .. } = title(stanzas);
+    Path::new("kernels").join(format!("{package}_{}", version.replace(':', "%3a")))
+}
+
+impl Package {
+    /// The package's name.
+    fn package(&self) -> Result<String> {
+        self.name.clone().map_or_else(|| machine()?.kernel(), Ok)
+    }
+}
+
 fn unpack(
     stanzas: &[Stanza],
-    title: &Stanza,
     apt: &Apt,
     folder: &Path,
     cache: &Cache,
@@ -161,12 +221,16 @@ fn unpack(
     let shell =
         Shell::new().map_err(|error| Error::io("use", scratch.path())(std::io::Error::other(error)))?;
     let downloads = scratch.path().join("downloads");
+    let title = title(stanzas);
     progress.step(&format!("fetching {} {}", title.package, title.version));
     let files = apt.download(stanzas, &downloads)?;
     progress.step(&format!("unpacking {}", title.package));
-    for file in files {
+    for (Stanza { package, version, .. }, file) in stanzas.iter().zip(files) {
         let root = scratch.path();
-        run(cmd!(shell, "dpkg-deb -x {file} {root}"), "dpkg-deb -x")?;
+        run(cmd!(shell, "dpkg-deb -x {file} {root}"), "dpkg-deb").map_err(|error| {
+            let way_out = "ask who made the package for a whole one, or take another version";
+            Error::unusable(format!("{package} {version}"), format!("is damaged: {error}"), way_out)
+        })?;
     }
     for superfluous in [downloads, scratch.path().join("usr/share")] {
         if superfluous.exists() {
@@ -174,16 +238,19 @@ fn unpack(
         }
     }
     let image = image_in(scratch.path())?;
-    let kernel = local::file("", &image, Some(scratch.path()), cache)?;
+    // A kernel that has all built in comes without.
+    let has_modules =
+        ["lib/modules", "usr/lib/modules"].iter().any(|below| scratch.path().join(below).is_dir());
+    let kernel = local::file("", &image, has_modules.then(|| scratch.path()), cache)?;
     let below = |path: &Path| path.strip_prefix(scratch.path()).unwrap_or(path).to_path_buf();
     let record = Record {
         image: below(&kernel.image),
-        modules: kernel.modules.as_deref().map(below),
+        modules: kernel.modules.as_deref().map(below).filter(|path| path.is_relative()),
         config: kernel.config.as_deref().map(below).filter(|path| path.is_relative()),
         release: kernel.release,
         arch: kernel.arch,
         version: title.version.clone(),
-        packages: stanzas.iter().map(|stanza| (stanza.package.clone(), stanza.sha256.clone())).collect(),
+        packages: sums_of(stanzas),
         sha256: kernel.sha256,
     };
     if let Some(modules) = &record.modules {
@@ -228,49 +295,6 @@ impl Record {
             sums: Some(folder.join(SUMS)),
             settings: OnceLock::new(),
         }
-    }
-}
-
-/// The distribution that this machine runs.
-struct Distribution {
-    id: String,
-    like: String,
-    version: String,
-}
-
-fn machine() -> Result<Distribution> {
-    let path = Path::new("/etc/os-release");
-    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        line.unwrap_or_default().trim_matches('"').to_owned()
-    };
-    Ok(Distribution { id: field("ID"), like: field("ID_LIKE"), version: field("VERSION_ID") })
-}
-
-impl Distribution {
-    /// The package of its kernel for virtual machines.
-    fn kernel(&self) -> Result<String> {
-        let is = |name: &str| self.id == name || self.like.split_whitespace().any(|like| like == name);
-        if is("ubuntu") {
-            return Ok("linux-image-virtual".to_owned());
-        }
-        if is("debian") {
-            return Ok(format!("linux-image-cloud-{}", architecture()));
-        }
-        Err(Error::UnknownKernel {
-            spec: "distro".to_owned(),
-            known: format!(
-                "this machine runs {}, whose packages are not apt's: give a path, or host",
-                self.id
-            ),
-        })
-    }
-}
-
-impl std::fmt::Display for Distribution {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.id, self.version, architecture())
     }
 }
 
@@ -320,16 +344,5 @@ mod tests {
         fs::write(&image, damaged).unwrap();
         assert!(cached("name", &wanted(), &cache).unwrap().is_none());
         assert!(!image.exists());
-    }
-
-    #[test]
-    fn distributions() {
-        let kernel = |id: &str, like: &str| {
-            let [id, like, version] = [id, like, "1"].map(str::to_owned);
-            Distribution { id, like, version }.kernel()
-        };
-        assert!(kernel("debian", "").unwrap().starts_with("linux-image-cloud-"));
-        assert_eq!(kernel("linuxmint", "ubuntu debian").unwrap(), "linux-image-virtual");
-        assert!(kernel("fedora", "").unwrap_err().to_string().contains("give a path"));
     }
 }

@@ -1,0 +1,211 @@
+//! `kernels.lock`: the packages that the names of kernels stood for, so that a run can be repeated with exactly these. It
+//! tells nothing of where they were fetched from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::apt::{Stanza, architecture};
+use super::spec::Spec;
+use super::{Kernel, package};
+use crate::{Cache, Error, Progress, Result};
+
+/// The version of the format; it changes when a reader of the old one would misread the new one.
+const VERSION: u32 = 1;
+const HEAD: &str =
+    "# Written by `cargo xtask kernels lock`. With --locked exactly these packages are used.\n\n";
+
+/// A lock file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    path: PathBuf,
+    kernels: Vec<Locked>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    version: u32,
+    #[serde(default)]
+    kernel: Vec<Locked>,
+}
+
+/// A kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Locked {
+    /// As it is asked for: `debian-6.12`.
+    name: String,
+    /// As packages name it: `amd64`.
+    arch: String,
+    /// Where apt looks; the machine's own sources if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suite: Option<String>,
+    /// All that the kernel consists of.
+    package: Vec<Package>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Package {
+    name: String,
+    version: String,
+    sha256: String,
+}
+
+impl Lock {
+    /// The lock file of a folder: there, or in the nearest folder above that has one.
+    pub fn place(folder: &Path) -> PathBuf {
+        const NAME: &str = "kernels.lock";
+        let above = folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file());
+        above.unwrap_or_else(|| folder.join(NAME))
+    }
+
+    /// Reads a lock file; one that is not there has nothing in it.
+    pub fn read(path: &Path) -> Result<Self> {
+        let damaged = |reason: String| {
+            let way_out =
+                "restore it, or delete it and lock the kernels anew with `cargo xtask kernels lock K`";
+            Error::unusable(path, reason, way_out)
+        };
+        let kernels = match fs::read_to_string(path) {
+            Ok(text) => match toml::from_str(&text) {
+                Ok(File { version: VERSION, kernel }) => kernel,
+                Ok(File { version, .. }) => {
+                    return Err(damaged(format!(
+                        "is of version {version}, and {VERSION} is what can be read"
+                    )));
+                }
+                Err(error) => return Err(damaged(format!("is no lock file: {error}"))),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(Error::io("read", path)(error)),
+        };
+        if let Some(empty) = kernels.iter().find(|kernel| kernel.package.is_empty()) {
+            return Err(damaged(format!("has no package for {}", empty.name)));
+        }
+        Ok(Self { path: path.to_path_buf(), kernels })
+    }
+
+    /// Writes the file, sorted: what did not change does not move.
+    pub fn write(&self) -> Result<()> {
+        let file = File { version: VERSION, kernel: self.kernels.clone() };
+        let text = toml::to_string(&file).expect("a lock is plain data");
+        fs::write(&self.path, format!("{HEAD}{text}")).map_err(Error::io("write", &self.path))
+    }
+
+    /// Where it is read and written.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The kernels that are locked for this machine's architecture.
+    pub fn names(&self) -> Vec<String> {
+        let here = self.kernels.iter().filter(|kernel| kernel.arch == architecture());
+        here.map(|kernel| kernel.name.clone()).collect()
+    }
+
+    /// Locks what a kernel's name stands for now. Only the index is fetched. The title and version of its image's package.
+    ///
+    /// # Errors
+    /// Also a kernel that is no package.
+    pub fn renew(&mut self, spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<String> {
+        let Spec::Package(wanted) = Spec::parse(spec)? else {
+            let known =
+                "only packages can be locked: distro, a name of vm/kernels.toml, or apt:PACKAGE[@SUITE]";
+            return Err(Error::UnknownKernel { spec: spec.to_owned(), known: known.to_owned() });
+        };
+        let stanzas = package::newest(&wanted, cache, progress)?;
+        let title = package::title(&stanzas);
+        let title = format!("{} {}", title.package, title.version);
+        let package = stanzas.into_iter().map(Package::from).collect();
+        let locked =
+            Locked { name: spec.to_owned(), arch: architecture().to_owned(), suite: wanted.suite, package };
+        self.kernels.retain(|kernel| (&kernel.name, &kernel.arch) != (&locked.name, &locked.arch));
+        self.kernels.push(locked);
+        self.kernels.sort_by(|a, b| (&a.name, &a.arch).cmp(&(&b.name, &b.arch)));
+        Ok(title)
+    }
+
+    /// The kernel of exactly the packages that are locked.
+    pub(super) fn resolve(&self, spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<Kernel> {
+        let locked = self.kernels.iter().find(|kernel| kernel.name == spec && kernel.arch == architecture());
+        let renew = format!("`cargo xtask kernels lock {spec}`");
+        let Some(Locked { suite, package, .. }) = locked else {
+            let reason = format!("has no kernel {spec} for {}", architecture());
+            return Err(Error::unusable(&self.path, reason, format!("add it with {renew}")));
+        };
+        let stanzas: Vec<Stanza> = package.iter().cloned().map(Stanza::from).collect();
+        package::exactly(spec, &stanzas, suite.as_deref(), cache, progress).map_err(|error| match error {
+            Error::Command { said, .. } => {
+                let title = package::title(&stanzas);
+                let reason =
+                    format!("locks {} {}, which is not to be had: {said}", title.package, title.version);
+                Error::unusable(&self.path, reason, format!("lock what there is now with {renew}"))
+            }
+            other => other,
+        })
+    }
+}
+
+impl From<Stanza> for Package {
+    fn from(Stanza { package, version, sha256, .. }: Stanza) -> Self {
+        Package { name: package, version, sha256 }
+    }
+}
+
+impl From<Package> for Stanza {
+    fn from(Package { name, version, sha256 }: Package) -> Self {
+        Stanza { package: name, version, sha256, depends: String::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock(folder: &Path) -> Lock {
+        let package = Package { name: "linux-image-a".into(), version: "1".into(), sha256: "ab".into() };
+        let kernel = Locked {
+            name: "k".into(),
+            arch: architecture().into(),
+            suite: Some("sid".into()),
+            package: vec![package],
+        };
+        Lock { path: folder.join("kernels.lock"), kernels: vec![kernel] }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = lock(folder.path());
+        lock.write().unwrap();
+        assert_eq!(Lock::read(lock.path()).unwrap(), lock);
+        assert_eq!(lock.names(), ["k"]);
+        let below = folder.path().join("a/b");
+        assert_eq!(Lock::place(&below), lock.path());
+    }
+
+    #[rstest::rstest]
+    #[case("version = 2\n", "is of version 2")]
+    #[case("version = 1\nkernels = []\n", "unknown field `kernels`")]
+    #[case("version = 1\n[[kernel]]\nname = \"k\"\narch = \"a\"\npackage = []\n", "has no package for k")]
+    fn damaged(#[case] text: &str, #[case] reason: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kernels.lock");
+        fs::write(&path, text).unwrap();
+        let error = Lock::read(&path).unwrap_err().to_string();
+        assert!(error.contains(reason) && error.contains("cargo xtask kernels lock"), "{error}");
+    }
+
+    #[test]
+    fn a_kernel_of_another_architecture_is_not_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path()).unwrap();
+        let mut lock = lock(folder.path());
+        lock.kernels[0].arch = "other".into();
+        let error = lock.resolve("k", &cache, &crate::Silent).unwrap_err().to_string();
+        assert!(error.contains("has no kernel k") && error.contains("kernels lock k"), "{error}");
+    }
+}
