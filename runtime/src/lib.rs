@@ -32,6 +32,7 @@ mod steps;
 pub mod sys;
 mod trace;
 mod tree;
+mod unlink;
 
 pub use self::check::Problem;
 pub use self::container::Container;

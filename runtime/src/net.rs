@@ -3,6 +3,7 @@
 mod address;
 mod dialogue;
 mod facts;
+mod gone;
 
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -20,6 +21,7 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 pub use self::address::{Address, NotAnAddress, destination};
 use self::dialogue::Dialogue;
 pub use self::facts::{Interface, Route};
+pub(crate) use self::gone::Gone;
 use crate::sys;
 
 /// The index of `lo`: the kernel registers it first in every network namespace.

@@ -11,6 +11,7 @@ use crate::spec::Spec;
 use crate::step::{About, Failure, Fault, Side, Step};
 use crate::sys::process::Status;
 use crate::sys::{self, Errno, Signal, namespace, process, signal};
+use crate::unlink::{unlink, unlink_and_leave};
 
 /// A child process. Dropped, it is killed and reaped.
 #[derive(Debug)]
@@ -83,6 +84,8 @@ pub(crate) struct Teardown {
     pub(crate) links: Vec<u32>,
     pub(crate) devices: Vec<Moved>,
     net: Option<Net>,
+    /// Whether the caller ends next, and what nobody sees any more need not be waited for.
+    leaving: bool,
 }
 
 impl Teardown {
@@ -100,19 +103,11 @@ impl Teardown {
         for moved in devices {
             done = done.and(self.bring_back(&moved).about(|| moved.before.name.clone()));
         }
-        for index in links {
-            done = done.and(self.remove_link(index).about(|| format!("link with index {index}")));
+        if !links.is_empty() {
+            let end = if self.leaving { unlink_and_leave } else { unlink };
+            done = done.and(self.net().map_err(Fault::from).and_then(|net| end(net, &links)));
         }
         done.and(cgroup.map_or(Ok(()), |group| group.remove()))
-    }
-
-    /// Deleting it here is done when the call returns; the kernel's own clean-up of a dead namespace comes some time later.
-    fn remove_link(&mut self, index: u32) -> sys::Result<()> {
-        match self.net()?.delete_link(index) {
-            // The namespace's clean-up was faster, and both ends are gone.
-            Err(Errno::ENODEV) => Ok(()),
-            other => other,
-        }
     }
 
     fn bring_back(&mut self, moved: &Moved) -> sys::Result<()> {
@@ -222,5 +217,15 @@ impl Running {
         let status = self.process.kill().map_err(|errno| failed(errno.into()))?;
         self.teardown.run().map_err(failed)?;
         Ok(status)
+    }
+
+    /// The same for a caller that has one thread and ends next. It may leave a child behind, which does nothing but wait for
+    /// the kernel to be done with links that are gone.
+    ///
+    /// # Errors
+    /// As of [`Running::stop`].
+    pub fn stop_and_leave(mut self) -> Result<Status, Failure> {
+        self.teardown.leaving = true;
+        self.stop()
     }
 }

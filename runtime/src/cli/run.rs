@@ -29,7 +29,7 @@ impl Run {
         signal::block_all()?;
         let mut running = if self.trace { traced(&spec)? } else { Container::new(&spec).spawn()? };
         let status = supervise(&mut running, !spec.new_session)?;
-        running.stop()?;
+        running.stop_and_leave()?;
         Ok(status)
     }
 }

@@ -13,7 +13,7 @@ use crate::sys::{self, Errno, netlink, socket};
 /// Bytes that hold an answer: a refusal repeats the request.
 const ANSWER: usize = 4096;
 /// Bytes of a part of a list: the most that the kernel puts into one.
-const PART: usize = 32 * 1024;
+pub(super) const PART: usize = 32 * 1024;
 
 /// A socket, and the number of the last request on it.
 #[derive(Debug)]
@@ -62,20 +62,27 @@ impl Dialogue {
     fn receive(&self, room: usize, found: &mut Vec<RouteNetlinkMessage>) -> sys::Result<bool> {
         let mut buffer = vec![0; room];
         let length = socket::receive(self.socket.as_fd(), &mut buffer)?;
-        let mut rest = &buffer[..length];
         let mut ended = false;
-        while !rest.is_empty() {
-            let message = NetlinkMessage::deserialize(rest).map_err(|_| Errno::EBADMSG)?;
-            // Each begins at a multiple of 4.
-            let next =
-                usize::try_from(message.header.length).map_err(|_| Errno::EBADMSG)?.next_multiple_of(4);
-            rest = rest.get(next..).unwrap_or_default();
+        for message in messages(&buffer[..length])? {
             if message.header.sequence_number == self.last.get() {
                 ended |= take(message.payload, found)?;
             }
         }
         Ok(ended)
     }
+}
+
+/// The messages that came in one go.
+pub(super) fn messages(mut bytes: &[u8]) -> sys::Result<Vec<NetlinkMessage<RouteNetlinkMessage>>> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let message = NetlinkMessage::deserialize(bytes).map_err(|_| Errno::EBADMSG)?;
+        let length = usize::try_from(message.header.length).map_err(|_| Errno::EBADMSG)?;
+        // Each begins at a multiple of 4.
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        found.push(message);
+    }
+    Ok(found)
 }
 
 /// Takes one message of an answer, and tells whether it is the last.

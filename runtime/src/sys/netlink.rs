@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockProtocol, SockType};
+use nix::sys::socket::{self, AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType};
 
 use super::{Errno, Result};
 
@@ -10,6 +10,13 @@ use super::{Errno, Result};
 pub fn routing() -> Result<OwnedFd> {
     let (family, flags) = (AddressFamily::Netlink, SockFlag::SOCK_CLOEXEC);
     socket::socket(family, SockType::Raw, flags, SockProtocol::NetlinkRoute)
+}
+
+/// A socket on which the kernel tells of every change of a device of this thread's network namespace. RTMGRP_LINK
+pub fn links() -> Result<OwnedFd> {
+    let socket = routing()?;
+    socket::bind(socket.as_raw_fd(), &NetlinkAddr::new(0, libc::RTMGRP_LINK.unsigned_abs()))?;
+    Ok(socket)
 }
 
 /// The index of a device of the socket's network namespace. `ENODEV` if there is none of that name. SIOCGIFINDEX

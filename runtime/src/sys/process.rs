@@ -1,7 +1,7 @@
 //! Birth and death of processes. clone(2), execveat(2), waitpid(2), prctl(2).
 
 use std::ffi::{CStr, CString};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::fs::MetadataExt;
 
 use nix::fcntl::AtFlags;
@@ -84,6 +84,15 @@ pub fn execute(path: &CStr, args: &[CString], env: &[CString]) -> Errno {
     match unistd::execve(path, args, env) {
         Err(errno) => errno,
     }
+}
+
+/// A file that has something to read once the process has ended. pidfd_open(2), Linux 5.3.
+pub fn watch(pid: i32) -> Result<OwnedFd> {
+    // SAFETY: two numbers are passed, no pointer.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    let fd = RawFd::try_from(fd).map_err(|_| Errno::ERANGE)?;
+    // SAFETY: the kernel just made this descriptor, which execve(2) closes, and nothing else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Waits for the end of a child and reaps it. waitpid(2)

@@ -45,6 +45,19 @@ pub fn hung_up(fd: impl AsFd) -> Result<bool> {
     Ok(fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
 }
 
+/// Waits until at least one of two files has something to read, and tells which have.
+pub fn wait_for_either(one: impl AsFd, other: impl AsFd) -> Result<(bool, bool)> {
+    let mut fds = [one.as_fd(), other.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    loop {
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            other => other?,
+        };
+        let [one, other] = fds.map(|fd| fd.any().unwrap_or_default());
+        return Ok((one, other));
+    }
+}
+
 /// Waits until the file reports an exceptional condition, as `cgroup.events` does when it changes, at most
 /// `milliseconds`. Whether it did.
 pub fn wait_for_change(fd: impl AsFd, milliseconds: u16) -> Result<bool> {

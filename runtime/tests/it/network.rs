@@ -169,3 +169,30 @@ fn a_device_is_found_among_many() {
     assert!(seen.out.contains("10.1.1.1/24") && seen.out.contains("10.2.2.2/24"), "{seen:?}");
     assert!(seen.out.ends_with("\n2\n"), "{seen:?}");
 }
+
+#[test]
+fn a_link_is_gone_when_nsrun_ends() {
+    if !need(Need::Veth) {
+        return;
+    }
+    // Again and again, under the same names.
+    let seen = on_a_host(&format!(
+        "for number in $(seq 12); do
+            $NSRUN run --all --veth other0=other1 {PAIR} -- true || echo failed
+            ip -o link | grep 'mybr\\|other'
+        done"
+    ));
+    assert_eq!((seen.out.as_str(), seen.err.as_str()), ("", ""));
+}
+
+#[test]
+fn a_link_may_be_gone_before_nsrun_ends() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!(
+        "$NSRUN run -n --cap-add NET_ADMIN --veth other0=other1 {PAIR} -- ip link del mybr1; echo $?
+        ip -o link | grep -c 'mybr\\|other'"
+    ));
+    assert_eq!((seen.out.as_str(), seen.err.as_str()), ("0\n0\n", ""));
+}

@@ -1,0 +1,73 @@
+//! The end of links.
+//!
+//! Nobody sees a link any more some tenths of a millisecond after its deletion was asked for, but then the kernel waits for
+//! the whole machine before the call returns: ten milliseconds and more (`rcu_barrier()` in `netdev_run_todo()`). A caller
+//! that is about to end leaves that to a process of its own:
+//!
+//! ```text
+//! caller                         helper                     kernel
+//! listens
+//! clone(2)    ───────────▶
+//!                                RTM_DELLINK  ───────────▶  for each link
+//!             ◀───────────────────────────────────────────  RTM_DELLINK: it is gone
+//! goes on                                     ◀───────────  every CPU has taken notice
+//!                                exits
+//! ```
+
+use crate::net::{Gone, Net};
+use crate::step::{About, Fault};
+use crate::sys::process::{self, Birth};
+use crate::sys::{self, Errno, descriptor, socket};
+
+/// Deletes links of this network namespace by their indices, whatever fails on the way; the first fault is told.
+pub(crate) fn unlink(net: &Net, links: &[u32]) -> Result<(), Fault> {
+    let mut done = Ok(());
+    for &index in links {
+        done = done.and(delete(net, index));
+    }
+    done
+}
+
+/// The same for a caller that is about to end: when it returns the links are gone, and there is a child more. The caller
+/// must have one thread.
+pub(crate) fn unlink_and_leave(net: &Net, links: &[u32]) -> Result<(), Fault> {
+    let gone = Gone::listen()?;
+    match process::clone(&[], false)? {
+        Birth::Child => help(links),
+        Birth::Parent(helper) if are_gone(&gone, helper, links)? => Ok(()),
+        // It has ended. What was in its way is in the way here too, and is told.
+        Birth::Parent(_) => unlink(net, links),
+    }
+}
+
+/// Deletes a link, and with it the other end of the pair, before it returns.
+fn delete(net: &Net, index: u32) -> Result<(), Fault> {
+    match net.delete_link(index) {
+        // The clean-up of the container's namespace was faster, and both ends are gone.
+        Ok(()) | Err(Errno::ENODEV) => Ok(()),
+        Err(errno) => Err(errno).about(|| format!("link with index {index}")),
+    }
+}
+
+/// The helper's part.
+fn help(links: &[u32]) -> ! {
+    // Whoever waits for the end of a stream of the caller's does not wait for this process.
+    let open = descriptor::close_from(0).and_then(|()| Net::open());
+    let done = open.map_err(Fault::from).and_then(|net| unlink(&net, links));
+    process::exit(i32::from(done.is_err()))
+}
+
+/// Whether the kernel told that all of them are gone, before the helper ended.
+fn are_gone(gone: &Gone, helper: i32, links: &[u32]) -> sys::Result<bool> {
+    let end = process::watch(helper)?;
+    let mut left = links.to_vec();
+    while !left.is_empty() {
+        let (told, _) = socket::wait_for_either(gone, &end)?;
+        if !told {
+            return Ok(false);
+        }
+        let told = gone.next()?;
+        left.retain(|index| !told.contains(index));
+    }
+    Ok(true)
+}
