@@ -19,7 +19,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) const START: &str = "container until its program runs";
-const WHOLE: &str = "container until all has ended";
+/// Not what the kernel does afterwards: it takes the namespaces down, and is done with the link.
+pub(super) const WHOLE: &str = "container until its command has ended";
 pub(super) const NSRUN: &str = "nsrun, the demo";
 const UNLINKED: &str = "nsrun, no link";
 pub(super) const UNSHARE: &str = "unshare";
@@ -128,7 +129,8 @@ fn is_installed(program: &Path) -> bool {
     std::env::split_paths(&path).any(|folder: PathBuf| folder.join(program).is_file())
 }
 
-/// From the start of a command until its container's program says its byte, and until every process of it has ended.
+/// From the start of a command until its container's program says its byte, and until it has ended, and all that share its
+/// output.
 fn time(command: &[OsString]) -> Result<(Duration, Duration), String> {
     let (program, arguments) = command.split_first().expect("a command has a program");
     let io = |error: io::Error| error.to_string();
