@@ -36,6 +36,8 @@ enum Command {
     VmTest(vm_test::Args),
     /// Run every test of this repository, those that boot a machine too.
     Test(test::Args),
+    /// Format, lints and documentation.
+    Lint,
     /// What CI runs: format, lints, documentation, and every test.
     Ci(test::Args),
     /// Print a scenario as a numbered shell walk-through.
@@ -83,6 +85,7 @@ fn main() -> ExitCode {
     let exit = match cli.command {
         Command::VmTest(args) => vm_test::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Lint => ci::lint(),
         Command::Ci(args) => ci::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Compare(args) => compare::run(&args),
