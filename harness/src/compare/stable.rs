@@ -42,6 +42,8 @@ pub(super) fn without_noise(operation: &Operation, private_pids: bool, mut value
         Operation::Status(_) => keep_keys(&mut value, |key| !is_status_noise(key)),
         Operation::Rlimits => keep_keys(&mut value, |key| !LIMITS_OF_MEMORY.contains(&key)),
         Operation::Filesystem(_) => keep_keys(&mut value, |key| !matches!(key, "size" | "free")),
+        // A size there is nothing that anybody stored: `kcore` is as large as the address space.
+        Operation::Stat(path) if path.starts_with("/proc") => keep_keys(&mut value, |key| key != "size"),
         Operation::ListDir(path) if path.starts_with("/proc") || path.ends_with("proc") => {
             keep_items(&mut value, |name| !name.as_str().is_some_and(is_number));
         }
