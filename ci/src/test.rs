@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Args) -> Exit {
     if let Err(exit) = find_qemu(args.install, &Progress::new()) {
         return exit;
     }
-    cargo(&["test", "--workspace"])
+    cargo(&["test", "--workspace", "--no-fail-fast"])
 }
 
 /// Runs one cargo command in the repository; its output is the user's.
