@@ -103,35 +103,21 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
             "--bisect is about one --kernel; `cargo xtask bisect` searches among several",
         ));
     }
-    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
-    let baseline =
-        args.baseline.as_ref().map(|file| baseline(file, &args.kernels, &scenarios)).transpose()?;
     for kernel in &args.kernels {
         vm::kernel::check(kernel).map_err(|error| {
             eprintln!("error: {error}");
             Exit::Usage
         })?;
     }
-    let lock = args.locked.then(kernels::lock).transpose().map_err(lost)?;
+    if args.self_test { self_test(args) } else { scenarios(args) }
+}
+
+fn scenarios(args: &Args) -> Result<Exit, Exit> {
+    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
+    let baseline =
+        args.baseline.as_ref().map(|file| baseline(file, &args.kernels, &scenarios)).transpose()?;
     let progress = Progress::new();
-    let qemu = find_qemu(args.install, &progress)?;
-    progress.step("building the guest");
-    let guest = guest::build(&root()).map_err(lost)?;
-    let options = Options {
-        qemu,
-        guest,
-        kernels: args.kernels.clone(),
-        lock,
-        accel: args.accel.into(),
-        isolation: args.isolation.map(Into::into),
-        jobs: args.jobs,
-        confirm: !args.self_test,
-        shard: args.shard,
-        repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(default_repro)),
-    };
-    if args.self_test {
-        return self_test(options, args.accel, &progress);
-    }
+    let options = options(args, &progress)?;
     let (answer, mut run) = if args.bisect {
         let (answer, run) =
             harness::bisect::ask(&scenarios, &options, args.repeat, &progress).map_err(lost)?;
@@ -145,6 +131,25 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
     }
     tell(&run, &args.reports)?;
     Ok(answer.map_or_else(|| exit(&run, args.deny_skips), |answer| bisect::say(&answer)))
+}
+
+fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
+    let lock = args.locked.then(kernels::lock).transpose().map_err(lost)?;
+    let qemu = find_qemu(args.install, progress)?;
+    progress.step("building the guest");
+    let guest = guest::build(&root()).map_err(lost)?;
+    Ok(Options {
+        qemu,
+        guest,
+        kernels: args.kernels.clone(),
+        lock,
+        accel: args.accel.into(),
+        isolation: args.isolation.map(Into::into),
+        jobs: args.jobs,
+        confirm: !args.self_test,
+        shard: args.shard,
+        repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(default_repro)),
+    })
 }
 
 /// Nothing is run of what is written wrong.
@@ -181,12 +186,14 @@ fn default_repro() -> PathBuf {
 }
 
 /// Every fault, each as a row of a table.
-fn self_test(run: Options, accel: Accel, progress: &Progress) -> Result<Exit, Exit> {
+fn self_test(args: &Args) -> Result<Exit, Exit> {
+    let progress = Progress::new();
+    let run = options(args, &progress)?;
     let program = std::env::current_exe().map_err(lost)?.into_os_string();
-    let accel = accel.to_possible_value().expect("no accelerator is hidden").get_name().to_owned();
+    let accel = args.accel.to_possible_value().expect("no accelerator is hidden").get_name().to_owned();
     let rest = ["vm-test", "uts/hostname", "--jobs", "1", "--accel", &accel].map(OsString::from);
     let command = [program].into_iter().chain(rest).collect();
-    let rows = selftest::run(&selftest::Options { run, command }, progress).map_err(lost)?;
+    let rows = selftest::run(&selftest::Options { run, command }, &progress).map_err(lost)?;
     print!("{}", selftest::render(&rows));
     Ok(if rows.iter().all(|row| row.wrong.is_empty()) { Exit::Passed } else { Exit::Lost })
 }

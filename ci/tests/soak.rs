@@ -2,6 +2,8 @@
 //!
 //! `NSPROOF_SOAK` is how many rounds each test makes, for those who have the time.
 
+mod common;
+
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
@@ -12,7 +14,8 @@ use std::time::{Duration, Instant};
 use runtime::sys::{Signal, signal};
 use serde_json::Value;
 use tempfile::TempDir;
-use vm::Cache;
+
+use common::own_cache;
 
 fn rounds(few: usize) -> usize {
     std::env::var("NSPROOF_SOAK").map_or(few, |number| number.parse().expect("NSPROOF_SOAK is a number"))
@@ -92,20 +95,6 @@ fn processes(with: impl Fn(&Path) -> bool) -> Vec<i32> {
 /// A number below `limit`.
 fn random(limit: u64) -> u64 {
     RandomState::new().build_hasher().finish() % limit
-}
-
-/// A cache that nobody else uses, but for the kernels in it: what is left in there was left by this test.
-fn own_cache() -> TempDir {
-    let everybodys = Cache::open().unwrap();
-    // On the same file system: what is made is renamed into its place.
-    let own = TempDir::new_in(everybodys.root().parent().expect("the cache is a folder in another")).unwrap();
-    for part in ["kernels", "apt", "names"] {
-        let target = everybodys.root().join(part);
-        if target.exists() {
-            std::os::unix::fs::symlink(target, own.path().join(part)).unwrap();
-        }
-    }
-    own
 }
 
 /// Nothing is there that was not to stay.

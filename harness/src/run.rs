@@ -1,7 +1,7 @@
 //! A run: scenarios on kernels, each in a virtual machine, to a report.
 //!
 //! ```text
-//! Options ─▶ Pool ─▶ Line, for each kernel:
+//! Options ─▶ Pool ─▶ Steady (KVM may fail) ─▶ Line, for each kernel:
 //!                      Testbed (all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
 //! ```
 
@@ -11,6 +11,7 @@ mod keep;
 pub(crate) mod pool;
 mod schedule;
 pub(crate) mod source;
+mod steady;
 pub(crate) mod tap;
 pub(crate) mod testbed;
 
@@ -54,6 +55,13 @@ pub struct Options {
     pub shard: Shard,
     /// Where every scenario that does not pass leaves a directory of its own with all that is known of it.
     pub repro: Option<PathBuf>,
+}
+
+impl Options {
+    /// Whether this accelerator may be given up: KVM, if it was our own choice.
+    fn may_do_without(&self, chosen: accel::Accelerator) -> bool {
+        self.accel == accel::Request::Auto && chosen == accel::Accelerator::Kvm
+    }
 }
 
 /// Runs every scenario on every kernel. What happens to one scenario is in the report; where there are several kernels,

@@ -2,7 +2,7 @@
 //! and every guest hangs. So KVM is taken only after a guest was seen to boot on it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -97,12 +97,23 @@ fn refusal(device: &Path, cpuinfo: &Path) -> Option<String> {
     (!able).then(|| "this CPU shows neither vmx nor svm".to_owned())
 }
 
-fn remembered(config: &Config, cache: &Cache, progress: &dyn Progress) -> Result<Verdict> {
+/// KVM was chosen for this configuration, and stopped answering: until this machine boots anew it is not trusted again.
+pub fn distrust(config: &Config, cache: &Cache, reason: &str) -> Result<()> {
+    let _lock = cache.lock("kvm")?;
+    cache.put(&memory(config, cache)?, &Verdict { works: false, reason: reason.to_owned() })
+}
+
+/// Where the trial's answer is kept.
+fn memory(config: &Config, cache: &Cache) -> Result<PathBuf> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
     let boot = fs::read_to_string(path).map_err(Error::io("read", path))?;
     let key = format!("{boot} {} {}", config.qemu.version, config.kernel.sha256);
+    Ok(cache.folder("kvm")?.join(sha256_of(key.as_bytes()) + ".json"))
+}
+
+fn remembered(config: &Config, cache: &Cache, progress: &dyn Progress) -> Result<Verdict> {
     let _lock = cache.lock("kvm")?;
-    let memory = cache.folder("kvm")?.join(sha256_of(key.as_bytes()) + ".json");
+    let memory = memory(config, cache)?;
     if let Some(verdict) = cache.get(&memory) {
         return Ok(verdict);
     }

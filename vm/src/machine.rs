@@ -92,6 +92,7 @@ pub struct Machine {
     open: u8,
     console: Console,
     started: Instant,
+    accelerator: Accelerator,
     is_ready: fn(&str) -> bool,
     ready: Option<Duration>,
     panic: Option<(String, Instant)>,
@@ -179,6 +180,7 @@ impl Machine {
             open,
             console,
             started,
+            accelerator: config.accelerator,
             is_ready: config.is_ready,
             ready: None,
             panic: None,
@@ -282,6 +284,11 @@ impl Machine {
             console: self.console.first_line().map(since),
             ready: self.ready,
         }
+    }
+
+    /// Who executes the guest's code.
+    pub fn accelerator(&self) -> Accelerator {
+        self.accelerator
     }
 
     /// QEMU's process.

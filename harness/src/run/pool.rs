@@ -8,8 +8,9 @@ use vm::Cache;
 
 use super::Options;
 use super::history::History;
-use super::schedule::{Line, lost};
-use super::source::{Guest, Isolation, Source};
+use super::schedule::lost;
+use super::source::Guest;
+use super::steady::Steady;
 use super::tap::Tap;
 use super::testbed::Testbed;
 use crate::progress::Progress;
@@ -34,7 +35,7 @@ struct Kernel<'a> {
     name: &'a str,
     /// Positions of the scenarios that are run on it.
     part: Vec<usize>,
-    line: OnceLock<Line<'a>>,
+    line: OnceLock<Steady<'a>>,
     /// Why scenarios were not run on it.
     lost: OnceLock<vm::Error>,
 }
@@ -142,12 +143,9 @@ impl<'a> Pool<'a> {
     }
 
     /// Makes all that is not in the cache: the kernel itself, its initramfs, its template.
-    fn line_of(&self, name: &str, progress: &dyn vm::Progress) -> vm::Result<Line<'a>> {
+    fn line_of(&self, name: &str, progress: &dyn vm::Progress) -> vm::Result<Steady<'a>> {
         let testbed = Testbed::prepare(name, self.scenarios, self.options, self.cache, progress)?;
-        let fitting = || Isolation::fitting(testbed.accel.accelerator);
-        let isolation = self.options.isolation.unwrap_or_else(fitting);
-        let source = Source::open(isolation, &testbed.config, self.cache, progress)?;
-        Ok(Line::new(testbed, source, isolation, self.options, self.progress, self.tap))
+        Steady::open(testbed, self.options, self.cache, self.progress, progress, self.tap)
     }
 
     /// What was not run yet on this kernel will not be.
@@ -180,7 +178,7 @@ impl<'a> Pool<'a> {
         (self.kernels.iter().map(Kernel::told).collect(), results)
     }
 
-    fn line(&self, kernel: usize) -> &Line<'a> {
+    fn line(&self, kernel: usize) -> &Steady<'a> {
         self.kernels[kernel].line.get().expect("scenarios are taken of open kernels")
     }
 

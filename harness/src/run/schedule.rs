@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use vm::Ending;
+use vm::accel::{self, Accelerator};
+use vm::{Cache, Ending};
 
 use super::drive::{Driven, drive, request};
 use super::source::{Guest, Isolation, Source, boot};
@@ -45,11 +46,13 @@ struct Starts {
 }
 
 /// What came of one scenario on one machine.
-struct Ran {
-    outcome: Outcome,
+pub(super) struct Ran {
+    pub(super) outcome: Outcome,
     /// `None` if nothing was sent: a need was known to be unmet.
     trace: Option<Trace>,
     survivor: Option<Guest>,
+    /// Whether the machine was lost because it said nothing until the deadline.
+    pub(super) silent: bool,
 }
 
 impl<'a> Line<'a> {
@@ -67,24 +70,40 @@ impl<'a> Line<'a> {
         Line { testbed, source, isolation, confirm, repro, progress, tap, starts: Mutex::default() }
     }
 
-    /// Runs a scenario, on the machine that an earlier one left if there is one. Gives back what the next may have.
+    /// The same kernel without KVM, and why.
+    pub(super) fn without_kvm(&self, why: &str, cache: &Cache) -> vm::Result<Self> {
+        let testbed = self.testbed.without_kvm(why);
+        let source = Source::open(self.isolation, &testbed.config, cache, self.progress)?;
+        Ok(Line { testbed, source, starts: Mutex::default(), ..*self })
+    }
+
+    pub(super) fn accelerator(&self) -> Accelerator {
+        self.testbed.accel.accelerator
+    }
+
+    /// KVM is not to be chosen again, and why.
+    pub(super) fn distrust_kvm(&self, cache: &Cache, why: &str) -> vm::Result<()> {
+        accel::distrust(&self.testbed.config, cache, why)
+    }
+
+    /// Runs a scenario, on the machine that an earlier one left if there is one.
     ///
     /// # Errors
     /// No machine of this kernel ever got ready.
-    pub(super) fn run(
-        &self,
-        scenario: &Scenario,
-        kept: Option<Guest>,
-    ) -> vm::Result<(Outcome, Option<Guest>)> {
+    pub(super) fn attempt(&self, scenario: &Scenario, kept: Option<Guest>) -> vm::Result<Ran> {
         let guest = match kept {
             Some(guest) => Ok(guest),
             None => self.machine(),
         };
-        let mut ran = match guest {
-            Ok(guest) => self.one(scenario, guest, After::TakeDown),
-            Err(error) if self.has_started() => self.not_started(scenario, &error),
-            Err(error) => return Err(error),
-        };
+        match guest {
+            Ok(guest) => Ok(self.one(scenario, guest, After::TakeDown)),
+            Err(error) if self.has_started() => Ok(self.not_started(scenario, &error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Confirms and records what came of a scenario, if it did not pass. Gives back what the next may have.
+    pub(super) fn settle(&self, scenario: &Scenario, mut ran: Ran) -> (Outcome, Option<Guest>) {
         let again = self.confirm(scenario, &ran.outcome);
         ran.outcome.again = again
             .as_ref()
@@ -92,7 +111,7 @@ impl<'a> Line<'a> {
         self.record(scenario, &mut ran, again.as_ref());
         // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
         let trusted = is_good(&ran.outcome) && self.isolation == Isolation::Shared;
-        Ok((ran.outcome, ran.survivor.filter(|_| trusted)))
+        (ran.outcome, ran.survivor.filter(|_| trusted))
     }
 
     /// Runs a scenario that did not pass once more, in a cold boot: a broken kernel breaks it again, a disturbed machine
@@ -138,7 +157,8 @@ impl<'a> Line<'a> {
     fn one(&self, scenario: &Scenario, mut guest: Guest, after: After) -> Ran {
         if let Some((need, reason)) = self.testbed.unmet(scenario, &guest.ready) {
             let verdict = Verdict::skipped(scenario, need, &reason);
-            return Ran { outcome: self.outcome(scenario, verdict, 0), trace: None, survivor: Some(guest) };
+            let outcome = self.outcome(scenario, verdict, 0);
+            return Ran { outcome, trace: None, survivor: Some(guest), silent: false };
         }
         let Driven { request, lines, ending, duration, .. } =
             drive(&mut guest.machine, self.asked(scenario), after, self.tap);
@@ -155,7 +175,8 @@ impl<'a> Line<'a> {
             outcome.console = guest.machine.console_tail(TAIL);
         }
         let trace = Trace { request, lines, lost, looks: evidence.looks, console: guest.machine.console() };
-        Ran { outcome, trace: Some(trace), survivor: ending.is_none().then_some(guest) }
+        let silent = ending == Some(Ending::Deadline);
+        Ran { outcome, trace: Some(trace), survivor: ending.is_none().then_some(guest), silent }
     }
 
     /// A scenario's plan without the needs that the host looks after.
@@ -195,7 +216,7 @@ impl<'a> Line<'a> {
             lines: Vec::new(),
             looks: BTreeMap::new(),
         };
-        Ran { outcome, trace: Some(trace), survivor: None }
+        Ran { outcome, trace: Some(trace), survivor: None, silent: is_silent(error) }
     }
 
     fn noted(&self, guest: Guest) -> Guest {
@@ -229,6 +250,11 @@ impl<'a> Line<'a> {
 
 fn is_good(outcome: &Outcome) -> bool {
     matches!(outcome.status, Status::Pass | Status::Skip)
+}
+
+/// Whether a machine said nothing when it was to get ready.
+pub(super) fn is_silent(error: &vm::Error) -> bool {
+    matches!(error, vm::Error::NotReady { ending: Ending::Deadline, .. })
 }
 
 /// What becomes of a scenario for which there is no machine.

@@ -58,6 +58,17 @@ impl Testbed {
         Ok(Testbed { name: name.to_owned(), config, accel, closure: prepared.closure })
     }
 
+    /// The same without KVM, and why.
+    pub(super) fn without_kvm(&self, why: &str) -> Self {
+        let accelerator = accel::Accelerator::Tcg;
+        Testbed {
+            name: self.name.clone(),
+            config: Config { accelerator, ..self.config.clone() },
+            accel: accel::Chosen { accelerator, reason: format!("no KVM: {why}") },
+            closure: self.closure.clone(),
+        }
+    }
+
     /// The first need that this kernel cannot meet, and why. Needs that only a running guest can tell of are left to it.
     pub(super) fn unmet<'a>(&self, scenario: &'a Scenario, ready: &Ready) -> Option<(&'a Need, String)> {
         scenario.needs.iter().filter(|need| self.decides(need)).find_map(|need| {
