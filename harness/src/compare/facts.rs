@@ -139,7 +139,15 @@ fn pointer(at: &[String]) -> String {
     at.iter().map(part).collect()
 }
 
-/// Each change once, in the order in which it was first seen.
+impl Fact {
+    /// Whether the kernel refuses what it did not, or the other way round, or for another reason.
+    fn is_of_a_refusal(&self) -> bool {
+        let refused = |side: &Option<Value>| side.as_ref().is_some_and(|value| value.get("errno").is_some());
+        self.at == "/errno" || refused(&self.base) || refused(&self.new)
+    }
+}
+
+/// Each change once, in the order in which it was first seen; what was refused or not before all others.
 pub(super) fn grouped(facts: Vec<Fact>) -> Vec<Behaviour> {
     let mut groups: Vec<(Behaviour, Vec<String>)> = Vec::new();
     for fact in facts {
@@ -159,5 +167,7 @@ pub(super) fn grouped(facts: Vec<Fact>) -> Vec<Behaviour> {
             None => groups.push((Behaviour { fact, more: 0, files: 0 }, vec![file])),
         }
     }
-    groups.into_iter().map(|(behaviour, _)| behaviour).collect()
+    let mut changes: Vec<Behaviour> = groups.into_iter().map(|(behaviour, _)| behaviour).collect();
+    changes.sort_by_key(|change| !change.fact.is_of_a_refusal());
+    changes
 }
