@@ -21,7 +21,8 @@ use crate::{Exit, bisect, guest, kernels, root};
 pub(crate) struct Args {
     /// A scenario file or folder, or a part of a scenario's name; all scenarios without one.
     filters: Vec<String>,
-    /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage, a built kernel tree, or `host`.
+    /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage or vmlinux, a built kernel tree, or
+    /// `host`.
     #[arg(long = "kernel", value_name = "K", default_value = "distro")]
     kernels: Vec<String>,
     /// Use exactly the packages that kernels.lock names; `cargo xtask kernels lock` writes it.

@@ -9,6 +9,7 @@ mod lock;
 mod package;
 mod settings;
 mod spec;
+mod vmlinux;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -75,7 +76,7 @@ impl Kernel {
 /// - a name of `kernels.toml`;
 /// - `apt:PACKAGE` or `apt:PACKAGE@SUITE`: a package of the machine's own apt sources;
 /// - `host`: the kernel that this machine runs;
-/// - a path: a bzImage (`PATH` or `PATH:MODULES`), or a built kernel tree.
+/// - a path: a bzImage or a vmlinux (`PATH` or `PATH:MODULES`), or a built kernel tree.
 pub fn resolve(spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<Kernel> {
     match Spec::parse(spec)? {
         Spec::Package(wanted) => package::resolve(spec, &wanted, cache, progress),

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::vmlinux;
 use crate::{Error, Result};
 
 /// What a boot image says of itself.
@@ -24,6 +25,9 @@ impl Image {
         File::open(path)
             .and_then(|file| file.take(256 * 512).read_to_end(&mut head))
             .map_err(Error::io("read", path))?;
+        if head.starts_with(b"\x7fELF") {
+            return vmlinux::read(path, &head);
+        }
         Self::parse(&head).map_err(|(reason, way_out)| Error::unusable(path, reason, way_out))
     }
 
@@ -34,25 +38,42 @@ impl Image {
 
     fn parse(head: &[u8]) -> std::result::Result<Self, (&'static str, &'static str)> {
         if head.get(0x1fe..0x200) == Some(&[0x55, 0xaa]) && head.get(0x202..0x206) == Some(b"HdrS") {
-            return Ok(Self { arch: "x86_64", banner: banner(head) });
+            return Ok(Self { arch: if is_32_bit(head) { "i686" } else { "x86_64" }, banner: banner(head) });
         }
         if head.get(0x38..0x3c) == Some(b"ARM\x64") {
             return Ok(Self { arch: "aarch64", banner: None });
         }
-        if head.starts_with(b"\x7fELF") {
-            return Err((
-                "is an ELF file (a vmlinux?), which is not what a boot loader loads",
-                "give the bzImage of the same build: arch/x86/boot/bzImage",
-            ));
-        }
         if head.is_empty() {
-            return Err(("is empty", "give a bzImage, or the folder of a built kernel tree"));
+            return Err(("is empty", NO_KERNEL.1));
         }
-        Err((
-            "is not a kernel: it has no boot header",
-            "give a bzImage, or the folder of a built kernel tree",
-        ))
+        let known = OTHERS.iter().find(|(magic, ..)| head.starts_with(magic));
+        Err(known.map_or(NO_KERNEL, |(_, reason, way_out)| (*reason, *way_out)))
     }
+}
+
+const NO_KERNEL: (&str, &str) =
+    ("is not a kernel: it has no boot header", "give a bzImage, or the folder of a built kernel tree");
+
+/// What people take for a boot image: how it begins, what it is, what to do.
+const OTHERS: [(&[u8], &str, &str); 7] = [
+    (b"\x1f\x8b", "is compressed with gzip", "unpack it (gunzip), and give what comes out"),
+    (b"\xfd7zXZ\0", "is compressed with xz", "unpack it (unxz), and give what comes out"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd", "unpack it (unzstd), and give what comes out"),
+    (b"\x02\x21\x4c\x18", "is compressed with lz4", "unpack it (unlz4), and give what comes out"),
+    (b"MZ\0\0zimg", "is a compressed EFI image", "give the Image of the same build: arch/arm64/boot/Image"),
+    (
+        b"!<arch>\n",
+        "is a Debian package",
+        "unpack it (dpkg-deb -x FILE FOLDER), and give FOLDER/boot/vmlinuz-RELEASE",
+    ),
+    (b"070701", "is an initramfs", "give the bzImage that belongs to it"),
+];
+
+/// Whether a bzImage lacks the 64-bit entry: bit 0 of xloadflags, from protocol 2.12, Linux 3.8 (boot.rst).
+fn is_32_bit(head: &[u8]) -> bool {
+    const PROTOCOL: u16 = 0x20c;
+    let word = |place: usize| Some(u16::from_le_bytes([*head.get(place)?, *head.get(place + 1)?]));
+    word(0x206) >= Some(PROTOCOL) && word(0x236).is_some_and(|flags| flags & 1 == 0)
 }
 
 fn banner(head: &[u8]) -> Option<String> {
@@ -92,10 +113,23 @@ mod tests {
 
     #[rstest::rstest]
     #[case(b"", "empty")]
-    #[case(b"\x7fELF\x02\x01", "ELF")]
     #[case(b"hello", "not a kernel")]
+    #[case(b"\x1f\x8b\x08", "gzip")]
+    #[case(b"\x28\xb5\x2f\xfd\x24", "zstd")]
+    #[case(b"!<arch>\ndebian-binary", "a Debian package")]
     fn not_a_kernel(#[case] head: &[u8], #[case] reason: &str) {
         let (said, way_out) = Image::parse(head).unwrap_err();
-        assert!(said.contains(reason) && way_out.contains("bzImage"), "{said}; {way_out}");
+        assert!(said.contains(reason) && !way_out.is_empty(), "{said}; {way_out}");
+    }
+
+    #[rstest::rstest]
+    #[case(0x20f, 0x7f, "x86_64")]
+    #[case(0x20f, 0x7e, "i686")]
+    #[case(0x206, 0, "x86_64")]
+    fn width(#[case] protocol: u16, #[case] flags: u16, #[case] arch: &str) {
+        let mut head = bzimage("6.1");
+        head[0x206..0x208].copy_from_slice(&protocol.to_le_bytes());
+        head[0x236..0x238].copy_from_slice(&flags.to_le_bytes());
+        assert_eq!(Image::parse(&head).unwrap().arch, arch);
     }
 }

@@ -63,8 +63,15 @@ fn tree(name: &str, tree: &Path, cache: &Cache) -> Result<Kernel> {
         "arch/x86/boot/bzImage"
     });
     if !image.exists() {
-        let way_out = "build it first (make), or give the path of a bzImage";
-        return Err(Error::unusable(tree, format!("has no {}", image.display()), way_out));
+        let (reason, way_out) = if tree.join("Kbuild").exists() {
+            (format!("has no {}", image.display()), "build it first (make bzImage modules)")
+        } else {
+            (
+                "is no kernel tree".to_owned(),
+                "give the folder of a built kernel tree, or the path of a bzImage",
+            )
+        };
+        return Err(Error::unusable(tree, reason, way_out));
     }
     let head = native(&image)?;
     let path = tree.join("include/config/kernel.release");
@@ -116,11 +123,14 @@ fn release_of(head: &Image, image: &Path) -> Result<String> {
     })
 }
 
-/// The built tree in which this image lies, if it was not rebuilt as another release since.
+/// The built tree in which this image lies, if it was not rebuilt as another release since: a vmlinux lies in it, and a
+/// bzImage in arch/x86/boot.
 fn tree_around(image: &Path, release: &str) -> Option<PathBuf> {
-    let tree = image.ancestors().nth(4)?;
-    let built = fs::read_to_string(tree.join("include/config/kernel.release")).ok()?;
-    (built.trim() == release && tree.join(".config").is_file()).then(|| tree.to_path_buf())
+    let is_tree = |tree: &&Path| {
+        let built = fs::read_to_string(tree.join("include/config/kernel.release")).unwrap_or_default();
+        built.trim() == release && tree.join(".config").is_file()
+    };
+    [1, 4].into_iter().filter_map(|above| image.ancestors().nth(above)).find(is_tree).map(Path::to_path_buf)
 }
 
 /// A folder that was given for the modules: itself, or a root or `lib/modules` above it.

@@ -75,14 +75,24 @@ fn path(spec: &str) -> Option<Spec> {
 }
 
 fn unknown(spec: &str) -> Error {
-    let names: Vec<_> = catalogue::catalogue().into_iter().map(|named| named.name).collect();
+    let named = catalogue::catalogue();
+    let names: Vec<&str> =
+        ["distro", "host"].into_iter().chain(named.iter().map(|it| it.name.as_str())).collect();
+    let near = nearest(spec, &names).map(|name| format!("did you mean {name}? ")).unwrap_or_default();
     Error::UnknownKernel {
         spec: spec.to_owned(),
         known: format!(
-            "known are distro, host, {}, apt:PACKAGE[@SUITE], and the path of a bzImage or of a built kernel tree",
+            "{near}known are {}, apt:PACKAGE[@SUITE], and the path of a bzImage, of a vmlinux, or of a built kernel tree",
             names.join(", ")
         ),
     }
+}
+
+/// The name that somebody may have meant: a third of it may be wrong.
+fn nearest<'a>(spec: &str, names: &[&'a str]) -> Option<&'a str> {
+    let distance = |name: &&str| strsim::damerau_levenshtein(spec, name);
+    let near = names.iter().copied().min_by_key(distance)?;
+    (distance(&near) <= near.len() / 3).then_some(near)
 }
 
 #[cfg(test)]
@@ -103,6 +113,15 @@ mod tests {
     #[case("/no/such/file", Spec::Path { path: "/no/such/file".into(), modules: None })]
     fn words(#[case] spec: &str, #[case] expected: Spec) {
         assert_eq!(Spec::parse(spec).unwrap(), expected);
+    }
+
+    #[rstest::rstest]
+    #[case("debian6.12", "did you mean debian-6.12?")]
+    #[case("distrib", "did you mean distro?")]
+    #[case("fedora-42", "\": known are distro, host, debian-5.10,")]
+    fn unknown_names(#[case] spec: &str, #[case] words: &str) {
+        let error = Spec::parse(spec).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
     }
 
     #[rstest::rstest]

@@ -110,7 +110,18 @@ fn a_module_of_a_kernel_that_came_alone_may_be_built_in_or_not() {
 #[rstest::rstest]
 #[case::text(b"hello", "is not a kernel", "give a bzImage")]
 #[case::empty(b"", "is empty", "give a bzImage")]
-#[case::vmlinux(b"\x7fELF\x02\x01\x01", "is an ELF file", "arch/x86/boot/bzImage")]
+#[case::gzip(b"\x1f\x8b\x08\0", "is compressed with gzip", "gunzip")]
+#[case::package(b"!<arch>\ndebian-binary", "is a Debian package", "dpkg-deb -x")]
+#[case::elf_i386(
+    b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0",
+    "is a kernel for i686",
+    "built for this machine"
+)]
+#[case::elf_damaged(
+    b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3e\0",
+    "is a damaged ELF file",
+    "give the bzImage"
+)]
 fn not_a_kernel(#[case] content: &[u8], #[case] reason: &str, #[case] way_out: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vmlinuz-1.2.3");
@@ -140,8 +151,21 @@ fn a_kernel_for_another_architecture() {
 #[test]
 fn a_tree_that_was_not_built() {
     let folder = tempfile::tempdir().unwrap();
-    let error = resolve(folder.path().to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
-    assert!(error.contains("build it first"), "{error}");
+    let refused = || resolve(folder.path().to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
+    assert!(refused().contains("is no kernel tree"), "{}", refused());
+    fs::write(folder.path().join("Kbuild"), "").unwrap();
+    assert!(refused().contains("has no ") && refused().contains("make bzImage"), "{}", refused());
+}
+
+#[test]
+fn a_32_bit_kernel() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bzImage");
+    let mut head = vec![0; 0x400];
+    head[0x1fe..0x208].copy_from_slice(b"\x55\xaa\xeb\x6aHdrS\x0f\x02");
+    fs::write(&path, head).unwrap();
+    let error = resolve(path.to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
+    assert!(error.contains("is a kernel for i686, and this machine is"), "{error}");
 }
 
 #[test]

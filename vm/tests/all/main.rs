@@ -6,3 +6,4 @@ mod kernels;
 mod machine;
 mod parent;
 mod template;
+mod vmlinux;
