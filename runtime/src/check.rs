@@ -1,7 +1,7 @@
 //! What can be known to be wrong with a specification before anything is built.
 
 use std::collections::BTreeSet;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::path::{Component, Path};
 
 use crate::caps::{ALL, names, parse, sets, unreachable};
@@ -54,22 +54,28 @@ const LONGEST_INTERFACE: usize = 15;
 struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Notes a problem unless `holds`.
-    fn demand(&mut self, holds: bool, field: impl Into<String>, message: impl Into<String>, help: &str) {
+    /// Notes a problem unless `holds`. The words are only put together for one.
+    fn demand(&mut self, holds: bool, field: impl Display, message: impl Display, help: impl Display) {
         if !holds {
-            self.0.push(Problem { field: field.into(), message: message.into(), help: help.to_owned() });
+            let (field, message, help) = (field.to_string(), message.to_string(), help.to_string());
+            self.0.push(Problem { field, message, help });
         }
     }
 
     fn namespaces(&mut self, spec: &Spec) {
         for kind in &spec.namespaces {
             let both = spec.join.contains_key(kind);
-            let message = format!("the {kind} namespace is joined and made");
-            self.demand(!both, format!("join.{kind}"), message, "take it out of `namespaces` or of `join`");
+            let message = format_args!("the {kind} namespace is joined and made");
+            self.demand(
+                !both,
+                format_args!("join.{kind}"),
+                message,
+                "take it out of `namespaces` or of `join`",
+            );
         }
         for (field, name) in [("hostname", &spec.hostname), ("domainname", &spec.domainname)] {
             let Some(name) = name else { continue };
-            let message = format!("{} bytes, at most {LONGEST_HOSTNAME} are allowed", name.len());
+            let message = format_args!("{} bytes, at most {LONGEST_HOSTNAME} are allowed", name.len());
             self.demand(name.len() <= LONGEST_HOSTNAME, field, message, "take a shorter name");
             self.own(spec, Namespace::Uts, field, "the name would be the caller's too");
         }
@@ -84,10 +90,10 @@ impl Problems {
     }
 
     /// The field needs a namespace that is made or joined.
-    fn own(&mut self, spec: &Spec, kind: Namespace, field: impl Into<String>, otherwise: &str) {
+    fn own(&mut self, spec: &Spec, kind: Namespace, field: impl Display, otherwise: &str) {
         let has = spec.namespaces.contains(&kind) || spec.join.contains_key(&kind);
-        let message = format!("without a {kind} namespace {otherwise}");
-        self.demand(has, field, message, &format!("add \"{kind}\" to `namespaces`"));
+        let message = format_args!("without a {kind} namespace {otherwise}");
+        self.demand(has, field, message, format_args!("add \"{kind}\" to `namespaces`"));
     }
 
     fn users(&mut self, spec: &Spec) {
@@ -96,10 +102,10 @@ impl Problems {
             let message = "it is the map of a user namespace, and none is made";
             self.demand(map.is_empty() || made, field, message, "add \"user\" to `namespaces`");
             for (index, row) in map.iter().enumerate() {
-                let at = format!("{field}[{index}]");
+                let at = format_args!("{field}[{index}]");
                 self.demand(
                     row.count > 0,
-                    format!("{at}.count"),
+                    format_args!("{at}.count"),
                     "an empty row",
                     "take a count of at least 1",
                 );
@@ -111,8 +117,8 @@ impl Problems {
         self.demand(!denied, "groups", "the user namespace denies setgroups(2)", "set `setgroups = true`");
         for (field, map, id) in [("uid", &spec.uid_map, spec.uid), ("gid", &spec.gid_map, spec.gid)] {
             let mapped = if map.is_empty() { id == 0 } else { map.iter().any(|row| holds(row, id)) };
-            let message = format!("{id} is not mapped in the user namespace");
-            self.demand(!made || mapped, field, message, &format!("add a row to `{field}-map`"));
+            let message = format_args!("{id} is not mapped in the user namespace");
+            self.demand(!made || mapped, field, message, format_args!("add a row to `{field}-map`"));
         }
     }
 
@@ -148,7 +154,7 @@ impl Problems {
         let message = "a skeleton is copied into a tmpfs, and there is none";
         self.demand(filled, "root.skeleton", message, "give `tmpfs = \"50M\"`");
         if let Some(size) = &root.tmpfs {
-            let message = format!("`{size}` is not a size");
+            let message = format_args!("`{size}` is not a size");
             self.demand(
                 is_size(size),
                 "root.tmpfs",
@@ -172,10 +178,10 @@ impl Problems {
             self.own(
                 spec,
                 Namespace::Mount,
-                format!("mounts[{index}]"),
+                format_args!("mounts[{index}]"),
                 "the mount would be the caller's too",
             );
-            self.path(&mount.target, &field("target"));
+            self.path(&mount.target, field("target"));
             let bind = matches!(mount.kind.as_str(), "bind" | "rbind");
             self.demand(
                 !bind || !mount.source.is_empty(),
@@ -184,7 +190,7 @@ impl Problems {
                 "give a path",
             );
             if let Err(word) = Options::parse(&mount.options) {
-                let message = format!("`{word}` is not a flag of mount(8)");
+                let message = format_args!("`{word}` is not a flag of mount(8)");
                 self.demand(
                     false,
                     field("options"),
@@ -195,29 +201,29 @@ impl Problems {
         }
         for (field, paths) in [("masked", &spec.masked), ("read-only", &spec.read_only)] {
             for (index, path) in paths.iter().enumerate() {
-                self.path(path, &format!("{field}[{index}]"));
+                self.path(path, format_args!("{field}[{index}]"));
             }
         }
     }
 
     /// A path inside the container.
-    fn path(&mut self, path: &Path, field: &str) {
-        let message = format!("`{}` is not an absolute path", path.display());
+    fn path(&mut self, path: &Path, field: impl Display) {
+        let message = format_args!("`{}` is not an absolute path", path.display());
         self.demand(
             path.is_absolute(),
-            field,
+            &field,
             message,
             "begin it with a slash: it is a path in the container",
         );
         let climbs = path.components().any(|part| part == Component::ParentDir);
-        self.demand(!climbs, field, format!("`{}` climbs up", path.display()), "write it without `..`");
+        self.demand(!climbs, &field, format_args!("`{}` climbs up", path.display()), "write it without `..`");
     }
 
     fn network(&mut self, spec: &Spec) {
         let mut taken = BTreeSet::new();
         for (index, link) in spec.links.iter().enumerate() {
             let at = |name: &str| format!("links[{index}].{name}");
-            self.own(spec, Namespace::Net, format!("links[{index}]"), "both ends would be the caller's");
+            self.own(spec, Namespace::Net, format_args!("links[{index}]"), "both ends would be the caller's");
             self.interface(&link.host, at("host"), taken.insert(("host", link.host.as_str())));
             self.interface(
                 &link.container,
@@ -229,7 +235,12 @@ impl Problems {
         }
         for (index, device) in spec.devices.iter().enumerate() {
             let at = |name: &str| format!("devices[{index}].{name}");
-            self.own(spec, Namespace::Net, format!("devices[{index}]"), "there is nowhere to move it to");
+            self.own(
+                spec,
+                Namespace::Net,
+                format_args!("devices[{index}]"),
+                "there is nowhere to move it to",
+            );
             self.interface(&device.name, at("name"), taken.insert(("host", device.name.as_str())));
             let inside = device.rename.as_ref().unwrap_or(&device.name);
             let field = if device.rename.is_some() { at("rename") } else { at("name") };
@@ -244,34 +255,40 @@ impl Problems {
 
     fn routes(&mut self, spec: &Spec) {
         for (index, route) in spec.routes.iter().enumerate() {
-            self.own(spec, Namespace::Net, format!("routes[{index}]"), "it would be the caller's route");
+            self.own(spec, Namespace::Net, format_args!("routes[{index}]"), "it would be the caller's route");
             let Ok(via) = route.via.parse() else {
-                let message = format!("`{}` is not an address", route.via);
+                let message = format_args!("`{}` is not an address", route.via);
                 self.demand(
                     false,
-                    format!("routes[{index}].via"),
+                    format_args!("routes[{index}].via"),
                     message,
                     "write the gateway's address: 10.0.0.1",
                 );
                 continue;
             };
-            let message = format!("`{}` is not a network that {via} leads to", route.to);
+            let message = format_args!("`{}` is not a network that {via} leads to", route.to);
             let known = destination(&route.to, via).is_some();
-            self.demand(known, format!("routes[{index}].to"), message, "write `default` or 10.0.0.0/8");
+            self.demand(known, format_args!("routes[{index}].to"), message, "write `default` or 10.0.0.0/8");
         }
     }
 
-    fn interface(&mut self, name: &str, field: String, free: bool) {
+    fn interface(&mut self, name: &str, field: impl Display, free: bool) {
         let help = "a name has 1 to 15 bytes, no slash, no colon and no space";
-        let message = format!("`{name}` has {} bytes, at most {LONGEST_INTERFACE} are allowed", name.len());
-        self.demand(name.len() <= LONGEST_INTERFACE, field.clone(), message, help);
+        let message =
+            format_args!("`{name}` has {} bytes, at most {LONGEST_INTERFACE} are allowed", name.len());
+        self.demand(name.len() <= LONGEST_INTERFACE, &field, message, help);
         let odd = |byte: u8| matches!(byte, b'/' | b':') || byte.is_ascii_whitespace();
         let good = !name.is_empty() && name != "." && name != ".." && !name.bytes().any(odd);
-        self.demand(good, field.clone(), format!("`{name}` is not a name for an interface"), help);
-        self.demand(free, field, format!("`{name}` is claimed twice"), "give each interface its own name");
+        self.demand(good, &field, format_args!("`{name}` is not a name for an interface"), help);
+        self.demand(
+            free,
+            field,
+            format_args!("`{name}` is claimed twice"),
+            "give each interface its own name",
+        );
     }
 
-    fn address(&mut self, address: Option<&str>, field: String) {
+    fn address(&mut self, address: Option<&str>, field: impl Display) {
         if let Some(Err(error)) = address.map(str::parse::<Address>) {
             self.demand(
                 false,
@@ -288,9 +305,9 @@ impl Problems {
         for (field, list) in lists(wanted) {
             for (index, name) in list.iter().enumerate() {
                 if !name.eq_ignore_ascii_case(ALL) && parse(name).is_none() {
-                    let message = format!("`{name}` is not a capability");
-                    let help = format!("known are ALL {}", names().join(" "));
-                    self.demand(false, format!("capabilities.{field}[{index}]"), message, &help);
+                    let message = format_args!("`{name}` is not a capability");
+                    let help = format_args!("known are ALL {}", names().join(" "));
+                    self.demand(false, format_args!("capabilities.{field}[{index}]"), message, help);
                 }
             }
         }
@@ -298,7 +315,7 @@ impl Problems {
             let sets = sets(wanted, spec.uid, &::caps::all());
             for (field, rule) in unreachable(&sets, spec.uid, spec.no_new_privileges) {
                 let help = "these sets would not survive execve, see capabilities(7)";
-                self.demand(false, format!("capabilities.{field}"), rule, help);
+                self.demand(false, format_args!("capabilities.{field}"), rule, help);
             }
         }
     }
@@ -313,7 +330,7 @@ impl Problems {
         self.path(&spec.cwd, "cwd");
         self.demand(spec.umask <= 0o777, "umask", "more than 0777", "write it in octal: 0o022");
         for &fd in &spec.keep_fds {
-            let message = format!("{fd} cannot be kept");
+            let message = format_args!("{fd} cannot be kept");
             self.demand(
                 fd > 2,
                 "keep-fds",
@@ -326,7 +343,7 @@ impl Problems {
             self.demand(
                 good,
                 "cgroup.name",
-                format!("`{}` is not a name", group.name),
+                format_args!("`{}` is not a name", group.name),
                 "take a name without `/`",
             );
             let files = group.limits.keys().all(|file| file.contains('.') && !file.contains('/'));

@@ -99,10 +99,12 @@ fn give_birth(job: &Job<'_>) -> Result<(Channel, i32), Failure> {
         detail: detail.to_owned(),
         errno,
     };
-    match process::threads() {
-        Ok(1) => {}
-        Ok(many) => return Err(failed(Step::OneThread, &format!("{many} threads"), Errno::EBUSY)),
-        Err(errno) => return Err(failed(Step::OneThread, "/proc/self/task", errno)),
+    if !process::has_one_thread() {
+        match process::threads() {
+            Ok(1) => {}
+            Ok(many) => return Err(failed(Step::OneThread, &format!("{many} threads"), Errno::EBUSY)),
+            Err(errno) => return Err(failed(Step::OneThread, "/proc/self/task", errno)),
+        }
     }
     for &fd in &job.spec.keep_fds {
         descriptor::check_open(fd).map_err(|errno| {

@@ -15,8 +15,7 @@ struct Bound {
     at_most: f64,
 }
 
-/// The bounds of containers are some 1.4 times what a quiet machine of two CPUs shows, or more: a busy one makes whoever
-/// sleeps and wakes wait.
+/// What was measured of containers was so on a busy machine of two CPUs, at a priority above what kept it busy.
 const BOUNDS: [Bound; 6] = [
     // Measured: 0.04. A clone that costs more has begun to boot something, or to copy its memory.
     Bound {
@@ -34,12 +33,12 @@ const BOUNDS: [Bound; 6] = [
     },
     // Measured: 36, of which QEMU's translations are 18 and the guest's own pages 2.
     Bound { name: "MB of a further clone", of: (CLONE, MEMORY), to: None, at_most: 40.0 },
-    // Measured: 1.27. It has no link, no tmpfs to fill, no masks, and keeps capabilities.
-    Bound { name: "nsrun / bwrap", of: (START, NSRUN), to: Some((START, BWRAP)), at_most: 1.8 },
-    // Measured: 0.73. It does the same without a link and without a tmpfs to fill, and makes a cgroup.
-    Bound { name: "nsrun / crun", of: (START, NSRUN), to: Some((START, CRUN)), at_most: 1.0 },
-    // Measured: 2.1. Namespaces and a procfs alone: what the kernel itself takes.
-    Bound { name: "nsrun / unshare", of: (START, NSRUN), to: Some((START, UNSHARE)), at_most: 3.0 },
+    // Measured: 0.88. It has no link, no tmpfs to fill, no masks, and keeps capabilities.
+    Bound { name: "nsrun / bwrap", of: (START, NSRUN), to: Some((START, BWRAP)), at_most: 1.0 },
+    // Measured: 0.46. It does the same without a link and without a tmpfs to fill, and makes a cgroup.
+    Bound { name: "nsrun / crun", of: (START, NSRUN), to: Some((START, CRUN)), at_most: 0.5 },
+    // Measured: 1.5. Namespaces and a procfs alone: what the kernel itself takes.
+    Bound { name: "nsrun / unshare", of: (START, NSRUN), to: Some((START, UNSHARE)), at_most: 2.0 },
 ];
 
 /// A bound, and what was measured.

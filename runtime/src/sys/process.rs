@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::fs::MetadataExt;
 
 use nix::fcntl::AtFlags;
-use nix::sched::CloneFlags;
+use nix::sched::{self, CloneFlags};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -40,6 +40,11 @@ impl Status {
             Status::Signaled(signal) => 128 + signal,
         }
     }
+}
+
+/// Whether this process has one thread: only such a one may ask for CLONE_THREAD, and then there is nothing to do. unshare(2)
+pub fn has_one_thread() -> bool {
+    sched::unshare(CloneFlags::CLONE_THREAD).is_ok()
 }
 
 /// Threads of this process, by `/proc/self/task`.
@@ -126,6 +131,15 @@ fn ended(status: WaitStatus) -> Option<(i32, Status)> {
     }
 }
 
+/// SCHED_FIFO for this thread, and for the processes that it makes: they run before all that have no such wish. sched(7)
+pub fn run_first() -> Result<()> {
+    // SAFETY: every bit pattern of this structure of integers is valid.
+    let mut wish: libc::sched_param = unsafe { std::mem::zeroed() };
+    wish.sched_priority = 1;
+    // SAFETY: the kernel reads one `sched_param`, which outlives the call.
+    Errno::result(unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const wish) }).map(drop)
+}
+
 /// setsid(2)
 pub fn new_session() -> Result<()> {
     unistd::setsid().map(drop)
@@ -154,4 +168,14 @@ pub fn forbid_inspection() -> Result<()> {
 /// PR_SET_NO_NEW_PRIVS
 pub fn no_new_privileges() -> Result<()> {
     prctl::set_no_new_privs()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_second_thread_is_noticed() {
+        let second = std::thread::spawn(super::has_one_thread);
+        assert!(!second.join().unwrap());
+        assert!(super::threads().unwrap() > 0);
+    }
 }
