@@ -28,15 +28,22 @@ pub(crate) fn unlink(net: &Net, links: &[u32]) -> Result<(), Fault> {
     done
 }
 
-/// The same for a caller that is about to end: when it returns the links are gone, and there is a child more. The caller
+/// The same for a caller that is about to end: when it returns the links are gone, and there may be a child more. The caller
 /// must have one thread.
 pub(crate) fn unlink_and_leave(net: &Net, links: &[u32]) -> Result<(), Fault> {
+    match leave_to_helper(links) {
+        Ok(true) => Ok(()),
+        // There is none, or it could not do it either: what is in the way is met again, and told.
+        Ok(false) | Err(_) => unlink(net, links),
+    }
+}
+
+/// Whether a helper made the links go.
+fn leave_to_helper(links: &[u32]) -> sys::Result<bool> {
     let gone = Gone::listen()?;
     match process::clone(&[], false)? {
         Birth::Child => help(links),
-        Birth::Parent(helper) if are_gone(&gone, helper, links)? => Ok(()),
-        // It has ended. What was in its way is in the way here too, and is told.
-        Birth::Parent(_) => unlink(net, links),
+        Birth::Parent(helper) => are_gone(&gone, helper, links),
     }
 }
 

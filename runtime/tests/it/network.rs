@@ -196,3 +196,18 @@ fn a_link_may_be_gone_before_nsrun_ends() {
     ));
     assert_eq!((seen.out.as_str(), seen.err.as_str()), ("0\n0\n", ""));
 }
+
+#[test]
+fn a_link_is_deleted_without_a_helper_too() {
+    if !need(Need::Veth) {
+        return;
+    }
+    // It runs out of descriptors while the program runs.
+    let seen = on_a_host(&format!(
+        "mount -t tmpfs run /run; mkfifo /run/go /run/end
+        $NSRUN run -n {PAIR} -- /bin/sh -c 'echo >/run/go; read x </run/end' &
+        read x </run/go; prlimit --pid $! --nofile=3:3; echo >/run/end; wait $!; echo $?
+        ip -o link | grep -c mybr"
+    ));
+    assert_eq!((seen.out.as_str(), seen.err.as_str()), ("0\n0\n", ""));
+}
