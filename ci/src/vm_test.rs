@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// Machines at a time.
     #[arg(long, value_name = "N", default_value_t = default_jobs())]
     jobs: usize,
-    /// Write a report too; FORMAT is json, junit, ktap, markdown or github (annotations); PATH may be `-`.
+    /// Write a report too; FORMAT is json, junit, ktap, markdown, html or github (annotations); PATH may be `-`.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     reports: Vec<Target>,
     /// Where a scenario that does not pass leaves a directory with all that is known of it, for `cargo xtask repro`;

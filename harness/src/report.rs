@@ -4,6 +4,7 @@ mod coverage;
 pub(crate) mod details;
 mod expected;
 pub mod github;
+pub mod html;
 pub(crate) mod inline;
 pub mod json;
 pub mod junit;
@@ -311,6 +312,7 @@ pub enum Format {
     Junit,
     Ktap,
     Markdown,
+    Html,
 }
 
 impl Format {
@@ -320,6 +322,7 @@ impl Format {
         ("junit", Format::Junit),
         ("ktap", Format::Ktap),
         ("markdown", Format::Markdown),
+        ("html", Format::Html),
     ];
 
     /// The run in this format.
@@ -330,6 +333,7 @@ impl Format {
             Format::Junit => junit::render(run),
             Format::Ktap => ktap::render(run),
             Format::Markdown => markdown::render(run),
+            Format::Html => html::render(run),
         }
     }
 }

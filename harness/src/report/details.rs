@@ -4,11 +4,16 @@ use super::inline::toml;
 use super::{Outcome, Run, Step};
 use crate::judge::Status;
 
-/// Everything that is known: the reason, the bad steps, the kernel log, what was left behind, the console.
+/// Everything that is known: the reason, the second run, the bad steps, the taint, the kernel log, what was left behind, the
+/// console.
 pub(super) fn of_result(run: &Run, result: &Outcome) -> Vec<String> {
     let mut lines: Vec<String> = result.reason.iter().cloned().chain(of_baseline(result)).collect();
+    lines.extend(again(result));
     for step in result.steps.iter().filter(|step| is_bad(step)) {
         lines.extend(of_step(run, result, step));
+    }
+    if result.taint != 0 {
+        lines.push(format!("taint: {:#x}", result.taint));
     }
     let lists = [
         ("kernel log", &result.kernel_log),
@@ -35,6 +40,14 @@ pub(super) fn of_baseline(result: &Outcome) -> Option<String> {
         status if status == expected.status => format!("expected: {reason}"),
         _ => format!("the baseline expects {word} ({reason})"),
     })
+}
+
+/// What the second run came to: `again in a cold boot, the same: fail: …`.
+pub(super) fn again(result: &Outcome) -> Option<String> {
+    let again = result.again.as_ref()?;
+    let agreed = if again.status == result.status { "the same" } else { "not the same" };
+    let reason = again.reason.as_deref().map_or(String::new(), |reason| format!(": {}", one_line(reason)));
+    Some(format!("again in a cold boot, {agreed}: {}{reason}", again.status.word()))
 }
 
 /// Where the step is written, what it does, and each part that is not as expected.

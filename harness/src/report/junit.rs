@@ -47,7 +47,7 @@ fn status(run: &Run, result: &Outcome) -> TestCaseStatus {
         Status::Error | Status::Miss => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     let message: Vec<String> = expected.into_iter().chain(result.reason.clone()).collect();
-    status.set_type(result.status.word()).set_message(message.join("; "));
+    status.set_type(result.status.word()).set_message(details::one_line(&message.join("; ")));
     if result.is_bad() {
         status.set_description(details::of_result(run, result).join("\n"));
     }

@@ -56,11 +56,8 @@ fn details(out: &mut String, paint: Paint, run: &Run, result: &Outcome, many: bo
     if let Some(words) = of_baseline(result) {
         push(out, &format!("  {words}"));
     }
-    if let Some(again) = &result.again {
-        let reason =
-            again.reason.as_deref().map_or(String::new(), |reason| format!(": {}", one_line(reason)));
-        let agreed = if again.status == result.status { "the same" } else { "not the same" };
-        push(out, &format!("  again in a cold boot, {agreed}: {}{reason}", again.status.word()));
+    if let Some(again) = super::details::again(result) {
+        push(out, &format!("  {again}"));
     }
     for step in result.steps.iter().filter(|step| is_bad(step)) {
         step_details(out, paint, source, step);

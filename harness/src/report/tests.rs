@@ -44,7 +44,7 @@ fn evidence(name: &str, hostname: Observation) -> Evidence {
 }
 
 /// One of each status.
-fn run() -> Run {
+pub(super) fn run() -> Run {
     let names = ["uts/pass", "uts/fail", "uts/skip", "net/error", "net/miss", "net/left-behind"];
     let scenarios = names.map(scenario);
     let good = || Observation::Value("mycontainer".into());

@@ -1,0 +1,89 @@
+use super::*;
+use crate::judge::Status;
+use crate::report::tests::run;
+
+/// The text of the element that begins with this.
+fn inside<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
+    let (_, rest) = page.split_once(begin).unwrap_or_else(|| panic!("no {begin} in\n{page}"));
+    rest.split_once(end).unwrap().0
+}
+
+#[test]
+fn the_page_carries_the_whole_report_and_no_character_of_it_can_end_the_script() {
+    let run = run();
+    let page = render(&run);
+    let data = inside(&page, r#"<script id="report" type="application/json">"#, "</script>");
+    assert!(!data.contains(['<', '>', '&']), "{data}");
+    let data: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(data["run"], serde_json::to_value(&run).unwrap());
+    assert_eq!(data["properties"]["P1"], catalogue::find("P1").unwrap().text);
+    assert_eq!(page.matches("<script").count(), 2);
+    assert_eq!(page.matches("<style").count(), 1);
+}
+
+#[test]
+fn nothing_is_asked_of_elsewhere() {
+    let page = render(&run());
+    let elsewhere = [" src=", " href=", "@import", "url(", "fetch(", "XMLHttpRequest"];
+    let found: Vec<_> = elsewhere.into_iter().filter(|word| page.contains(word)).collect();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(page.contains("content=\"default-src 'none'"));
+}
+
+#[test]
+fn texts_are_escaped_where_they_stand() {
+    let mut run = run();
+    let odd = "\"><script>'&\u{1b}";
+    run.kernels[0].name = odd.into();
+    run.kernels[0].accel_reason = odd.into();
+    for result in &mut run.results {
+        result.kernel = odd.into();
+        result.reason = Some(odd.into());
+    }
+    let page = render(&run);
+    assert_eq!(page.matches("<script").count(), 2);
+    assert!(page.contains("data-kernel=\"&quot;&gt;&lt;script&gt;'&amp;"));
+}
+
+#[rstest::rstest]
+#[case(&[Status::Pass, Status::Fail, Status::Miss], "Isolation is broken in 1 of 3 results")]
+#[case(&[Status::Pass, Status::Error, Status::Miss], "No verdict in 2 of 3 results")]
+#[case(&[Status::Skip], "Nothing was proven: 1 result, none passed")]
+#[case(&[], "Nothing was proven: 0 results, none passed")]
+#[case(&[Status::Pass, Status::Skip], "Isolation holds: 1 of 2 results passed, 1 skipped")]
+#[case(&[Status::Pass], "Isolation holds: all of 1 result passed")]
+fn the_headline_is_how_it_ended(#[case] statuses: &[Status], #[case] headline: &str) {
+    let mut run = run();
+    let of = |status: &Status| Outcome { status: *status, ..run.results[0].clone() };
+    run.results = statuses.iter().map(of).collect();
+    run.totals = crate::report::Totals::of(&run.results);
+    assert_eq!(summary::headline(&run), headline);
+}
+
+#[test]
+fn each_runtime_has_its_column() {
+    let mut run = run();
+    let others = run.results.iter().map(|result| Outcome { runtime: "crun".into(), ..result.clone() });
+    run.results = run.results.iter().cloned().chain(others).collect();
+    let runtimes: Vec<_> = columns(&run).iter().map(|column| column.runtime).collect();
+    assert_eq!(runtimes, ["nsproof", "crun"]);
+    assert_eq!(render(&run).matches("class=\"cell").count(), 12);
+}
+
+#[test]
+fn a_drawing_is_well_formed_and_tells_itself_in_words() {
+    let page = render(&run());
+    let drawing = inside(&page, r#"<template data-drawing="uts/pass">"#, "</template>");
+    let drawing = roxmltree::Document::parse(drawing).unwrap();
+    assert_eq!(drawing.root_element().attribute("aria-label"), Some("box: own namespaces uts"));
+}
+
+#[test]
+fn a_scenario_of_another_version_is_not_drawn() {
+    let mut run = run();
+    run.scenarios.get_mut("uts/pass").unwrap().text = "new = true".into();
+    assert!(
+        inside(&render(&run), r#"<template data-drawing="uts/pass">"#, "</template>")
+            .contains("draws nothing")
+    );
+}
