@@ -2,6 +2,8 @@
 
 const { run, properties } = JSON.parse(document.getElementById("report").textContent);
 const isBad = (status) => status !== "pass" && status !== "skip";
+/** Whether somebody has to look at it: what a baseline expects is no news, and that it came out better is. */
+const isNews = ({ status, baseline }) => (status === "pass" ? baseline?.status === "fail" : isBad(status) && baseline?.status !== status);
 const letter = (status) => status[0].toUpperCase();
 const tile = (status) => el("i", { class: "tile " + status, "aria-hidden": "true" }, letter(status));
 const milliseconds = (ms) => (ms == null ? null : (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms");
@@ -14,7 +16,9 @@ function detail(result) {
     el("p", { class: "about" }, source?.about ?? ""),
     el("p", { class: "where" }, [result.kernel, kernel?.release, result.runtime, milliseconds(result.duration_ms)].filter(Boolean).join(" · ")),
     result.reason && el("p", { class: "reason " + result.status }, result.reason),
+    result.baseline && baseline(result),
     result.again && again(result),
+    result.repro && el("p", { class: "where" }, "Run it again: ", el("code", {}, "cargo xtask repro " + result.repro)),
     result.covers.length > 0 && el("ul", { class: "covers" }, result.covers.map((id) => el("li", {}, el("b", {}, id), " ", properties[id] ?? ""))),
     section("Steps", el("ol", { class: "steps" }, result.steps.map((one) => step(one)))),
     lines("Kernel log", result.kernel_log),
@@ -28,6 +32,11 @@ function detail(result) {
 
 const section = (title, ...content) => el("section", {}, el("h3", {}, title), ...content);
 const lines = (title, list) => list.length > 0 && section(title, el("pre", { class: "log" }, list.join("\n")));
+
+function baseline({ baseline, status }) {
+  const words = baseline.status === status ? "As the baseline expects: " : `The baseline expects ${baseline.status}: `;
+  return el("p", { class: "again" + (baseline.status === status ? "" : " disagrees") }, words, baseline.reason, " (", el("code", {}, baseline.place), ")");
+}
 
 function again({ again, status }) {
   const agrees = again.status === status;

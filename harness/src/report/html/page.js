@@ -116,7 +116,7 @@ function title(result) {
 
 /** The next shown result in that direction that is bad. */
 function neighbour(direction) {
-  const bad = all.filter(({ td, result, button }) => (isBad(result.status) && !td.hidden && !td.parentNode.hidden && !button.classList.contains("dim")) || button === opened?.button);
+  const bad = all.filter(({ td, result, button }) => (isNews(result) && !td.hidden && !td.parentNode.hidden && !button.classList.contains("dim")) || button === opened?.button);
   return bad[bad.findIndex((cell) => cell === opened) + direction];
 }
 
@@ -183,7 +183,7 @@ window.addEventListener("hashchange", show);
 // On paper nothing can be opened: what did not pass is printed after the matrix.
 const paper = document.getElementById("paper");
 window.addEventListener("beforeprint", () => {
-  const bad = all.filter(({ td, result, button }) => isBad(result.status) && !td.hidden && !td.parentNode.hidden && !button.classList.contains("dim"));
+  const bad = all.filter(({ td, result, button }) => isNews(result) && !td.hidden && !td.parentNode.hidden && !button.classList.contains("dim"));
   paper.replaceChildren(...bad.slice(0, 100).map(({ result }) => el("article", {}, el("h2", {}, `${result.status}: ${result.scenario}`), detail(result))));
 });
 window.addEventListener("afterprint", () => paper.replaceChildren());

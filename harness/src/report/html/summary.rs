@@ -11,29 +11,37 @@ use crate::report::{Kernel, Outcome, Run, coverage};
 pub(super) const STATUSES: [Status; 5] =
     [Status::Fail, Status::Miss, Status::Error, Status::Skip, Status::Pass];
 
-/// How it ended, in a sentence.
+/// How it ended, in a sentence. What a baseline knows of is no news.
 pub(super) fn headline(run: &Run) -> String {
-    let totals = &run.totals;
     let all = plural(run.results.len(), "result");
-    let lost = totals.error + totals.miss;
-    if totals.fail > 0 {
-        format!("Isolation is broken in {} of {all}", totals.fail)
+    let count = |is: &dyn Fn(&Outcome) -> bool| run.results.iter().filter(|result| is(result)).count();
+    let bad = |status| count(&|result| result.status == status && result.is_bad());
+    let (broken, lost, fixed) =
+        (bad(Status::Fail), bad(Status::Error) + bad(Status::Miss), bad(Status::Pass));
+    let passed = run.totals.pass;
+    if broken > 0 {
+        format!("Isolation is broken in {broken} of {all}")
     } else if lost > 0 {
         format!("No verdict in {lost} of {all}")
-    } else if totals.pass == 0 {
+    } else if fixed > 0 {
+        format!("{fixed} of {all} passed where the baseline expects a failure")
+    } else if passed == 0 {
         format!("Nothing was proven: {all}, none passed")
-    } else if totals.skip > 0 {
-        format!("Isolation holds: {} of {all} passed, {} skipped", totals.pass, totals.skip)
-    } else {
+    } else if passed == run.results.len() {
         format!("Isolation holds: all of {all} passed")
+    } else {
+        let known = count(&|result| result.status == Status::Fail);
+        let known = if known > 0 { format!(", {known} failed as known") } else { String::new() };
+        format!("Isolation holds: {passed} of {all} passed, {} skipped{known}", run.totals.skip)
     }
 }
 
 pub(super) fn render(run: &Run) -> Markup {
     let totals = &run.totals;
-    let worst = STATUSES.into_iter().find(|status| count(&run.results, *status) > 0);
+    let bad = run.results.iter().filter(|result| result.is_bad());
+    let worst = STATUSES.into_iter().find(|status| count(bad.clone(), *status) > 0);
     html! {
-        header class={ "top " (worst.map_or("", Status::word)) } {
+        header class={ "top " (worst.map_or("pass", Status::word)) } {
             p.brand { "nsproof " (run.nsproof) " · " time { (run.started) } }
             h1 { (headline(run)) }
             (bar(&run.results))

@@ -1,5 +1,6 @@
 use super::*;
 use crate::judge::Status;
+use crate::report::Expected;
 use crate::report::tests::run;
 
 /// The text of the element that begins with this.
@@ -58,6 +59,22 @@ fn the_headline_is_how_it_ended(#[case] statuses: &[Status], #[case] headline: &
     run.results = statuses.iter().map(of).collect();
     run.totals = crate::report::Totals::of(&run.results);
     assert_eq!(summary::headline(&run), headline);
+}
+
+#[test]
+fn what_a_baseline_expects_is_no_news() {
+    let mut run = run();
+    run.results.truncate(2);
+    run.totals = crate::report::Totals::of(&run.results);
+    let expected = |status| Some(Expected { status, reason: "#1".into(), place: "baseline.toml:1".into() });
+    run.results[1].baseline = expected(Status::Fail);
+    assert_eq!(
+        summary::headline(&run),
+        "Isolation holds: 1 of 2 results passed, 0 skipped, 1 failed as known"
+    );
+    assert!(render(&run).contains("expected: #1"));
+    run.results[0].baseline = expected(Status::Fail);
+    assert_eq!(summary::headline(&run), "1 of 2 results passed where the baseline expects a failure");
 }
 
 #[test]
