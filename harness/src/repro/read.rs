@@ -10,9 +10,9 @@ use vm::{Cache, Progress};
 use super::{Error, Record, SCHEMA, file};
 use crate::diagnostic::Diagnostics;
 use crate::evidence::Evidence;
-use crate::judge::{Verdict, judge};
+use crate::judge::{Status, Verdict, judge};
 use crate::plan::{self, Request};
-use crate::report::Outcome;
+use crate::report::{Outcome, Step};
 use crate::scenario::{self, Scenario};
 
 /// A directory that a scenario left.
@@ -119,7 +119,8 @@ impl Recording {
     }
 }
 
-/// What is not as it was recorded: the status, and that of each step. Nothing, if the same came again.
+/// What is not as it was recorded: the status, and that of each step. Nothing, if the same came again. A step that was
+/// lost with its machine says nothing: how much comes through before a panic is chance.
 pub fn differences(recorded: &Outcome, now: &Outcome) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, recorded: &str, now: &str| {
@@ -128,7 +129,8 @@ pub fn differences(recorded: &Outcome, now: &Outcome) -> Vec<String> {
         }
     };
     compare("result", recorded.status.word(), now.status.word());
-    for (before, after) in recorded.steps.iter().zip(&now.steps) {
+    let lost = |step: &Step| step.status == Status::Miss;
+    for (before, after) in recorded.steps.iter().zip(&now.steps).filter(|(a, b)| !lost(a) && !lost(b)) {
         compare(&format!("step `{}`", before.name), before.status.word(), after.status.word());
     }
     found

@@ -53,6 +53,8 @@ fn a_step_that_came_out_otherwise_is_a_difference() {
         differences(&recorded, &outcome("fail", vec![step("fail"), step("fail")])),
         ["step `ping`: pass was recorded, and now it is fail"]
     );
+    let lost = outcome("miss", vec![step("pass"), step("miss")]);
+    assert_eq!(differences(&lost, &outcome("miss", vec![step("miss"), step("miss")])), [""; 0]);
     assert_eq!(
         differences(&recorded, &outcome("pass", vec![step("pass"), step("pass")])),
         [
