@@ -312,6 +312,7 @@ fn the_action_runs_scenarios_and_tells_of_them() {
     }
     the_parts_are_put_together(project.path(), &parts);
 
+    step().with("LOCKED", "true").run(project.path(), None).assert(3, &["kernels.lock"]);
     step()
         .with("DENY_SKIPS", "true")
         .with("FILTERS", "unmet-need.toml")

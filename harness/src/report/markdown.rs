@@ -3,6 +3,10 @@
 use std::fmt::Write;
 
 use super::{Outcome, Run, coverage, details};
+use crate::explain::quoted;
+
+/// Bytes after which a failure is told in the table only: GitHub shows no summary of more than 1 MiB.
+const ROOM: usize = 512 << 10;
 
 /// The report.
 pub fn render(run: &Run) -> String {
@@ -19,8 +23,15 @@ pub fn render(run: &Run) -> String {
     let counts: Vec<String> = counts.iter().map(|(count, word)| format!("**{count}** {word}")).collect();
     push(&mut out, &format!("{}  \n{}\n", counts.join(", "), coverage(run)));
     kernels(&mut out, run);
-    for result in run.results.iter().filter(|result| result.is_bad()) {
+    let mut bad = run.results.iter().filter(|result| result.is_bad());
+    while out.len() < ROOM
+        && let Some(result) = bad.next()
+    {
         broken(&mut out, run, result);
+    }
+    match bad.count() {
+        0 => {}
+        more => push(&mut out, &format!("{more} more did not pass: see the table.\n")),
     }
     all(&mut out, run);
     out
@@ -50,6 +61,11 @@ fn broken(out: &mut String, run: &Run, result: &Outcome) {
         push(out, &line);
     }
     push(out, "``````\n");
+    if let Some(folder) = &result.repro {
+        // The path is one of this project's making: it holds nothing that ends a span of code.
+        let folder = details::one_line(&quoted(&folder.display().to_string())).replace('`', "");
+        push(out, &format!("Once more: `cargo xtask repro {folder}`\n"));
+    }
 }
 
 fn all(out: &mut String, run: &Run) {

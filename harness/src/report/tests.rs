@@ -145,6 +145,17 @@ fn the_baseline_is_told_in_every_format() {
 }
 
 #[test]
+fn a_job_summary_is_not_larger_than_github_takes() {
+    let mut run = run();
+    let bad = run.results[1].clone();
+    run.results = vec![Outcome { console: vec!["x".repeat(10_000)], ..bad }; 200];
+    let text = markdown::render(&run);
+    assert!(text.len() < 1 << 20, "{}", text.len());
+    assert!(text.contains("more did not pass: see the table."), "{text:.300}");
+    assert_eq!(text.matches("| fail |").count(), 200);
+}
+
+#[test]
 fn github() {
     let mut run = run();
     let mut other = run.kernels[0].clone();
