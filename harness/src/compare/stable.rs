@@ -99,9 +99,9 @@ pub(super) fn naming(operation: &Operation, actor: &str, at: &[String], value: &
     }
 }
 
-/// Whether numbers that were given before may be given again after it.
+/// Whether numbers that were given before may be given again after it: what had them may be gone.
 pub(super) fn frees_names(operation: &Operation) -> bool {
-    matches!(operation, Operation::Stop(_) | Operation::Start(_) | Operation::Kill(_))
+    matches!(operation, Operation::Stop(_) | Operation::Kill(_))
 }
 
 fn is_status_noise(key: &str) -> bool {

@@ -45,8 +45,8 @@ in = "box"
 do = { read = "/proc/sys/net/core/somaxconn" }
 "#;
 
-fn scenario(name: &str) -> Scenario {
-    crate::scenario::parse(name, &format!("scenarios/{name}.toml"), TEXT).unwrap()
+fn scenario(name: &str, text: &str) -> Scenario {
+    crate::scenario::parse(name, &format!("scenarios/{name}.toml"), text).unwrap()
 }
 
 /// What a boot shows whose numbers begin at `from`.
@@ -67,15 +67,15 @@ fn observed(from: u64) -> Vec<Value> {
     ]
 }
 
-fn evidence(name: &str, observed: &[Value]) -> Evidence {
+fn evidence(scenario: &Scenario, observed: &[Value]) -> Evidence {
     let outcome = |value: &Value| match value.get("errno").and_then(Value::as_str) {
         Some(errno) => Observation::Errno(errno.to_owned()),
         None => Observation::Value(value.clone()),
     };
     let steps = (0..).zip(observed).map(|(index, value)| (index, Carried { outcome: outcome(value), us: 1 }));
     Evidence {
-        scenario: Some(name.to_owned()),
-        built: [("box".to_owned(), 93)].into(),
+        scenario: Some(scenario.name.clone()),
+        built: scenario.containers.iter().map(|container| (container.name.clone(), 93)).collect(),
         steps: steps.collect(),
         oracles: Some(crate::event::Oracles::default()),
         ended: true,
@@ -85,9 +85,13 @@ fn evidence(name: &str, observed: &[Value]) -> Evidence {
 
 /// A run of scenarios that saw this, on one kernel.
 fn run_of(kernel: &str, results: &[(&str, Vec<Value>)]) -> Run {
-    let scenarios: Vec<Scenario> = results.iter().map(|(name, _)| scenario(name)).collect();
-    let outcome = |(scenario, (name, observed)): (&Scenario, &(&str, Vec<Value>))| {
-        Outcome::new(kernel, "nsrun", scenario, judge(scenario, &evidence(name, observed)), 1)
+    run_of_text(TEXT, kernel, results)
+}
+
+fn run_of_text(text: &str, kernel: &str, results: &[(&str, Vec<Value>)]) -> Run {
+    let scenarios: Vec<Scenario> = results.iter().map(|(name, _)| scenario(name, text)).collect();
+    let outcome = |(scenario, (_, observed)): (&Scenario, &(&str, Vec<Value>))| {
+        Outcome::new(kernel, "nsrun", scenario, judge(scenario, &evidence(scenario, observed)), 1)
     };
     let outcomes = scenarios.iter().zip(results).map(outcome).collect();
     let kernel = Kernel { release: format!("{kernel}.0"), ..Kernel::unused(kernel, "") };
@@ -132,6 +136,22 @@ fn a_namespace_that_is_another_ones_now_is_told_whatever_its_number() {
     let mut then = observed(4000);
     then[1]["uts"] = then[0]["uts"].clone();
     assert_eq!(behaviour(then, observed(5300)).len(), 1);
+}
+
+#[test]
+fn a_number_that_is_given_again_is_no_change_once_its_owner_may_be_gone() {
+    let step = |operation: &str| format!("[[step]]\nin = \"host\"\ndo = {{ {operation} }}\n");
+    let look = step("namespaces = \"one\"") + &step("stop = \"one\"") + &step("namespaces = \"two\"");
+    let text = format!("about = \"It is.\"\n[container.one]\n[container.two]\n{look}");
+    let changes = |text: &str| {
+        let run = |second: u64| {
+            let observed = vec![json!({ "uts": 7 }), json!(null), json!({ "uts": second })];
+            run_of_text(text, "k", &[("uts/one", observed)])
+        };
+        compare(&run(7), &run(8)).unwrap().pairs[0].behaviour.len()
+    };
+    assert_eq!(changes(&text), 0);
+    assert_eq!(changes(&text.replace("stop = \"one\"", "set-hostname = \"x\"")), 1);
 }
 
 #[test]
