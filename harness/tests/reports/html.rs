@@ -43,6 +43,10 @@ impl Page {
     fn assert_fits(&mut self, colours: &str) {
         let wider = "Array.from(document.querySelectorAll('html, #detail')).map((one) => one.scrollWidth - one.clientWidth)";
         assert_eq!(self.browser.eval(wider), json!([0, 0]));
+        // What scrolls by itself may be wider; what would be cut off may not.
+        let cut = "Array.from(document.querySelectorAll('#detail .content *:not(figure *, .listing *)'))
+            .filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.className)";
+        assert_eq!(self.browser.eval(cut), json!([]));
         let ground = self.browser.eval("getComputedStyle(document.documentElement).backgroundColor");
         assert_eq!(ground == "rgb(17, 21, 28)", colours == "dark", "{ground}");
     }
