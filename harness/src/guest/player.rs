@@ -24,8 +24,8 @@ use crate::operation::{Operation, WriteFile};
 const PROGRAM: &str = "/proc/self/exe";
 /// What it is called with as a probe.
 const ARGUMENTS: [&str; 2] = ["guest", "probe"];
-/// Between a process's last word and its death.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// Between a process's last word and its death: on a busy host, with all of the machine's memory to give back.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The user and group of a stranger: nobody of note.
 const STRANGER: u32 = 1000;
 /// Folders in which every user can make a file.
