@@ -145,6 +145,28 @@ fn a_failing_cell_opens_by_keyboard_to_what_was_expected_and_observed() {
 }
 
 #[test]
+fn what_differs_is_marked_and_nothing_else() {
+    let mut page = Page::of(&sample::run(), "");
+    let mounts = json!([{ "type": "tmpfs", "target": "/" }, { "type": "proc", "target": "/proc" }]);
+    let proc = "{ target = \"/proc\", type = \"proc\" }";
+    for (expected, observed, marked) in [
+        (json!("mycontainer"), json!("yourcontainer"), json!([["my"], ["your"]])),
+        (json!(["a", 1]), json!(["a", 2]), json!([["1"], ["2"]])),
+        (json!({ "is": { "a": 1, "b": 2 } }), json!({ "a": 1, "c": 2 }), json!([["b = 2"], ["c = 2"]])),
+        (json!({ "lacks": { "type": "proc" } }), mounts.clone(), json!([[], [proc]])),
+        (json!({ "contains": [{ "type": "proc" }, "x"] }), mounts, json!([["\"x\""], []])),
+        (json!({ "at-least": 2 }), json!(1), json!([[], ["1"]])),
+    ] {
+        let marks = format!(
+            "compare({expected}, {observed}).map((nodes) =>
+                Array.from(el('p', {{}}, nodes).querySelectorAll('mark')).map((mark) => mark.textContent))"
+        );
+        assert_eq!(page.browser.eval(&marks), marked, "{expected} against {observed}");
+    }
+    page.assert_calm();
+}
+
+#[test]
 fn the_drawing_shows_whose_namespaces_and_which_links() {
     let mut page = Page::of(&sample::run(), "open=net/neighbours@debian-6.12@nsproof");
     let words = page

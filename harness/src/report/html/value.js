@@ -85,13 +85,17 @@ function differingText(text, other) {
   return ['"' + inside(ours.slice(0, head)), el("mark", {}, inside(ours.slice(head, end))), inside(ours.slice(end)) + '"'];
 }
 
+/** Whether a value is that one: a table may have more keys than are asked for. */
+const isThat = (value, that) =>
+  same(value, that) || (isTable(value) && isTable(that) && Object.keys(that).every((key) => Object.hasOwn(value, key) && same(value[key], that[key])));
+
 /** Marks what is one of these: a value, an element, a key. */
 const among = (unwanted) => (value, path) =>
-  unwanted.some((one) => same(one, value) || (path.length > 0 && one === path[path.length - 1]));
+  unwanted.some((one) => isThat(value, one) || (path.length > 0 && one === path[path.length - 1]));
 
 /** Whether a list, table or text contains it. */
 function contains(whole, part) {
-  if (Array.isArray(whole)) return whole.some((item) => same(item, part));
+  if (Array.isArray(whole)) return whole.some((item) => isThat(item, part));
   if (isTable(whole)) return typeof part === "string" && Object.hasOwn(whole, part);
   return typeof whole === "string" && typeof part === "string" && whole.includes(part);
 }
