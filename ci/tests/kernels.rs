@@ -73,7 +73,7 @@ fn an_image_without_its_modules() {
     let [as_module, built_in] = ["as-module.toml", "built-in.toml"].map(fixture);
     let text = printed(&vm_test(&["--kernel", image.to_str().unwrap(), &as_module, &built_in]).success());
     assert!(text.contains("1 pass") && text.contains("1 skip"), "{text}");
-    assert!(text.contains("needs module veth: no module `veth`, loaded or built in"), "{text}");
+    assert!(text.contains("needs module veth (CONFIG_VETH): no module `veth`, loaded or built in"), "{text}");
 }
 
 /// A fleet's other kernels are not lost with one that cannot be had.
@@ -90,6 +90,7 @@ fn a_kernel_that_cannot_be_had_costs_its_own_scenarios() {
     let text = printed(&assert.code(3));
     assert!(text.contains("2 pass, 0 fail, 0 skip, 0 error, 2 miss"), "{text}");
     assert!(text.contains("is not a kernel: it has no boot header; give a bzImage"), "{text}");
+    assert!(text.contains(&format!("kernel {broken}: no machine: ")), "{text}");
 
     let run = harness::report::read(&report).unwrap();
     let order: Vec<_> = run.results.iter().map(|it| (it.kernel.as_str(), it.scenario.as_str())).collect();

@@ -10,6 +10,7 @@ use crate::event::{Oracles, Outcome};
 use crate::evidence::{Carried, Evidence};
 use crate::matcher::{Mismatch, Observed};
 use crate::operation::Operation;
+use crate::options;
 use crate::plan::{Actor, Need};
 use crate::scenario::{Scenario, Step, describe};
 
@@ -161,10 +162,11 @@ fn expects_refusal(scenario: &Scenario, container: &str) -> bool {
 }
 
 fn unmet(need: &Need, reason: &str) -> String {
+    let option = options::option(need).map(|option| format!(" ({option})")).unwrap_or_default();
     let need = serde_json::to_value(need).expect("a need is plain data");
     let pair = need.as_object().and_then(|table| table.iter().next());
     let words = pair.map(|(kind, what)| format!("{kind} {}", what.as_str().unwrap_or_default()));
-    format!("needs {}: {reason}", words.unwrap_or_default())
+    format!("needs {}{option}: {reason}", words.unwrap_or_default())
 }
 
 /// What the oracles hold against a scenario, whatever its steps say.

@@ -29,6 +29,8 @@ pub mod matcher;
 #[cfg(feature = "host")]
 pub mod merge;
 #[cfg(feature = "host")]
+mod options;
+#[cfg(feature = "host")]
 pub mod progress;
 #[cfg(feature = "host")]
 pub mod report;

@@ -230,7 +230,7 @@ fn an_unmet_need_is_a_skip_with_its_reason() {
     let verdict = judged(&lines(unmet("veth")));
     assert_eq!(
         (verdict.status, verdict.reason.as_deref()),
-        (Status::Skip, Some("needs module veth: no module"))
+        (Status::Skip, Some("needs module veth (CONFIG_VETH): no module"))
     );
     assert!(verdict.steps.iter().all(|step| step.status == Status::Skip));
     let before = Verdict::skipped(&scenario(), &Need::Module("veth".into()), "no module");

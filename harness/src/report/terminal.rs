@@ -152,6 +152,10 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
     push(out, &format!("{}: {}{expected}", plural(run.results.len(), "result"), counts.join(", ")));
     push(out, &coverage(run));
     for kernel in &run.kernels {
+        if kernel.accel.is_empty() {
+            push(out, &format!("kernel {}: no machine: {}", kernel.name, one_line(&kernel.accel_reason)));
+            continue;
+        }
         let boot =
             kernel.boot_ms.map_or_else(|| "never ready".to_owned(), |ms| format!("ready after {ms} ms"));
         let release = if kernel.release.is_empty() { "release unknown" } else { &kernel.release };
