@@ -7,9 +7,14 @@ use vm::{Cache, Config, Ending, Error, Machine, Template};
 
 use crate::event::{Envelope, Event, Ready};
 
-/// A guest under emulation is ready after seconds, and was seen to take 61 s where ten processes shared a CPU; one that is
-/// not after this long never is.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// A guest under emulation on a busy host is ready after seconds, on one that is overloaded after a minute or two; what is not
+/// after this long never is. On KVM it is ready in a second or two.
+fn patience(accelerator: Accelerator) -> Duration {
+    Duration::from_secs(match accelerator {
+        Accelerator::Kvm => 60,
+        Accelerator::Tcg => 180,
+    })
+}
 
 /// Whether scenarios share a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +72,7 @@ impl Source {
         if isolation == Isolation::Boot {
             return Ok(Source::Cold(Box::new(config.clone())));
         }
-        let template = Template::ensure(config, cache, PATIENCE, progress)?;
+        let template = Template::ensure(config, cache, patience(config.accelerator), progress)?;
         let ready = ready_in(template.ready_line()).ok_or_else(|| unreadable(template.ready_line()))?;
         Ok(Source::Template(Box::new(template), ready))
     }
@@ -95,7 +100,7 @@ impl Source {
 pub(crate) fn boot(config: &Config) -> vm::Result<Guest> {
     let mut machine = Machine::boot(config)?;
     let line = machine
-        .wait_until_ready(Instant::now() + PATIENCE)
+        .wait_until_ready(Instant::now() + patience(config.accelerator))
         .map_err(|ending| Error::NotReady { ending, console: machine.console_tail(super::TAIL) })?;
     let ready = ready_in(&line).ok_or_else(|| unreadable(&line))?;
     Ok(Guest { machine, ready })
