@@ -81,7 +81,8 @@ fn one(kernel: &str, scenarios: &[Scenario], options: &Options, times: u16) -> A
     let asked = ask(scenarios, &options, times, &Progress::new());
     let answer = asked.map_or_else(|error| Answer::CannotTell(error.to_string()), |(answer, _)| answer);
     let (word, why) = words(&answer);
-    println!("{:4} {kernel}  {:.1} s  {why}", word, begun.elapsed().as_secs_f64());
+    let line = format!("{word:4} {kernel}  {:.1} s  {why}", begun.elapsed().as_secs_f64());
+    println!("{}", line.trim_end());
     answer
 }
 

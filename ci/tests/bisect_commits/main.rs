@@ -1,0 +1,124 @@
+//! Kernels built from source, from the smallest configuration: the good one passes every scenario, `compare` tells the broken one
+//! from it, and `git bisect run` with the documented script names each commit of a history that broke something.
+
+mod tree;
+
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use tree::Tree;
+use xshell::cmd;
+
+/// A commit: one text of one file becomes another.
+#[derive(Debug)]
+struct Change {
+    subject: &'static str,
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+/// Three commits break something, each among others that do not.
+const HISTORY: [Change; 7] = [
+    Change {
+        subject: "veth: version 1.1",
+        file: "drivers/net/veth.c",
+        from: "DRV_VERSION\t\"1.0\"",
+        to: "DRV_VERSION\t\"1.1\"",
+    },
+    Change {
+        subject: "veth: drops what it should send",
+        file: "drivers/net/veth.c",
+        from: "if (unlikely(!rcv) || !pskb_may_pull(skb, ETH_HLEN)) {",
+        to: "if (unlikely(!rcv) || pskb_may_pull(skb, ETH_HLEN)) {",
+    },
+    Change {
+        subject: "utsname: a warning is enough",
+        file: "kernel/utsname.c",
+        from: "BUG_ON(!old_ns);",
+        to: "WARN_ON(!old_ns);",
+    },
+    Change {
+        subject: "namespace: forgets that a mount is read-only",
+        file: "fs/namespace.c",
+        from: "return (mnt->mnt_flags & MNT_READONLY) || sb_rdonly(mnt->mnt_sb);",
+        to: "return sb_rdonly(mnt->mnt_sb);",
+    },
+    Change {
+        subject: "namespace: a word in a message",
+        file: "fs/namespace.c",
+        from: "VFS: Mount too revealing",
+        to: "VFS: the mount is too revealing",
+    },
+    Change {
+        subject: "utsname: ignores CLONE_NEWUTS",
+        file: "kernel/utsname.c",
+        from: "if (!(flags & CLONE_NEWUTS))",
+        to: "if (old_ns)",
+    },
+    Change {
+        subject: "namespace: a warning is enough",
+        file: "fs/namespace.c",
+        from: "BUG_ON(parent == mnt);",
+        to: "WARN_ON(parent == mnt);",
+    },
+];
+
+/// There is one tree, and a test at a time in it.
+fn tree() -> MutexGuard<'static, Tree> {
+    static TREE: LazyLock<Mutex<Tree>> = LazyLock::new(|| Mutex::new(Tree::new(&HISTORY)));
+    TREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn vm_test(tree: &Tree, args: &[&str]) -> (i32, String) {
+    let xtask = env!("CARGO_BIN_EXE_xtask");
+    let output = cmd!(tree.shell, "{xtask} vm-test {args...}").quiet().ignore_status().output().unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().expect("it is not killed"), said)
+}
+
+#[test]
+fn the_smallest_kernel_passes_every_scenario_without_a_skip() {
+    let tree = tree();
+    tree.build("base");
+    let (code, said) = vm_test(&tree, &["--kernel", &tree.path(), "--deny-skips"]);
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
+fn compare_tells_the_broken_kernel_from_the_good_one() {
+    let tree = tree();
+    let folder = tempfile::tempdir().unwrap();
+    let report = |commit: &str| {
+        tree.build(commit);
+        let path = folder.path().join(commit).display().to_string();
+        vm_test(&tree, &["--kernel", &tree.path(), "--report", &format!("json={path}")]);
+        path
+    };
+    let (base, broken) = (report("base"), report("main"));
+    let xtask = env!("CARGO_BIN_EXE_xtask");
+    let compared =
+        cmd!(tree.shell, "{xtask} compare {base} {broken}").quiet().ignore_status().output().unwrap();
+    let said = String::from_utf8_lossy(&compared.stdout);
+    assert_eq!(compared.status.code(), Some(1), "{said}");
+    for scenario in ["net/veth-ping", "mount/bind-read-only", "uts/hostname"] {
+        assert!(said.contains(&format!("pass → fail  {scenario}")), "{said}");
+    }
+}
+
+#[rstest::rstest]
+#[case("net/veth-ping", "veth: drops what it should send")]
+#[case("mount/bind-read-only", "namespace: forgets that a mount is read-only")]
+#[case("uts/hostname", "utsname: ignores CLONE_NEWUTS")]
+fn git_bisect_names_the_commit(#[case] scenario: &str, #[case] subject: &str) {
+    let tree = tree();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bisect.sh");
+    let (sh, start) = (&tree.shell, ["main", "base"]);
+    cmd!(sh, "git bisect start {start...}").quiet().ignore_stdout().run().unwrap();
+    let said = cmd!(sh, "git bisect run {script} {scenario}").quiet().read().unwrap();
+    let first = cmd!(sh, "git show --no-patch --format=%s bisect/bad").quiet().read().unwrap();
+    cmd!(sh, "git bisect reset").quiet().ignore_stdout().run().unwrap();
+    assert!(said.contains("is the first bad commit"), "{said}");
+    assert_eq!(first, subject, "{said}");
+}
