@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! parent                              child
-//!        ◀──────────  Born            (only by way of an intermediate process) its id
+//!        ◀──────────  Born            (only by way of an intermediate process, which says it) its id
+//! Go     ──────────▶                  (only then) it is known, and may say something itself
 //!        ◀──────────  Ready           its namespaces are made
 //! Go     ──────────▶                  (only if a step needs them) ids, cgroup and links are there
 //!        ◀──────────  Passed          (only when traced) a step is done …

@@ -16,7 +16,7 @@ use crate::tree::Tree;
 use crate::{dev, init, mounts, root};
 
 /// The code of a process that could not become the program; its parent gets the failure, not the code.
-const NOT_BUILT: i32 = 125;
+pub(crate) const NOT_BUILT: i32 = 125;
 
 /// Builds the container around this process and becomes its program.
 pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {

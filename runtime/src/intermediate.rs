@@ -22,7 +22,13 @@ pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
         child::fail(&channel, position, fault);
     }
     match process::clone(&job.born_in(), true) {
-        Ok(Birth::Child) => child::run(job, channel),
+        Ok(Birth::Child) => {
+            // What it says before the parent heard of its birth would seem to be this process's words.
+            if channel.await_go().is_err() {
+                process::exit(child::NOT_BUILT);
+            }
+            child::run(job, channel)
+        }
         Ok(Birth::Parent(pid)) => {
             // Without a parent to hear it, the child ends by itself when it asks for leave.
             let _ = channel.send(&Message::Born(pid));

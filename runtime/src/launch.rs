@@ -150,6 +150,7 @@ impl Parent<'_, '_, '_> {
                         self.tracer.tell(self.job, planned, pid);
                     }
                     self.tracer.tell(self.job, self.job.only(Step::Clone), pid);
+                    self.channel.send(&Message::Go).map_err(|errno| self.broken(errno))?;
                 }
                 Some(Message::Passed { position }) => {
                     self.passed(position, child.as_ref().map_or(birth, Process::pid))?;
@@ -157,7 +158,7 @@ impl Parent<'_, '_, '_> {
                 Some(Message::Failed { position, errno, detail }) => {
                     return Err(self.failed(position, errno, detail));
                 }
-                _ => return Err(self.lost(&mut first)),
+                _ => return Err(self.lost(child.as_mut().unwrap_or(&mut first))),
             }
         }
         match child {

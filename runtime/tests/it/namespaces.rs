@@ -1,7 +1,10 @@
 //! Each namespace: what the container sees, and what the machine keeps.
 
-use crate::common::{Background, Need, command, mounts, namespace, need, run, unprivileged};
+use std::process::Command;
+
 use rstest::rstest;
+
+use crate::common::{Background, Need, Said, command, mounts, namespace, need, nsrun, run, unprivileged};
 
 #[rstest]
 #[case("uts", "--uts")]
@@ -164,4 +167,25 @@ fn a_user_namespace_is_joined_with_what_it_owns() {
     let flags = ["--join", &join("user"), "--join", &join("uts"), "--join", &join("net")];
     let seen = run(&flags, "uname -n; id -u; readlink /proc/self/ns/user").ok();
     assert_eq!(seen.lines().collect::<Vec<_>>(), ["theirs", "0", &other.namespace("user")]);
+}
+
+/// `nsrun run FLAGS -- true` where a process that gives birth goes on a tenth of a second after its child.
+fn run_with_late_parents(flags: &[&str]) -> Said {
+    let delay = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:delay_exit=100000"];
+    let mut strace = Command::new("strace");
+    strace.args(delay).args([nsrun(), "run"]).args(flags).args(["--", "true"]);
+    Said::of(strace.output().expect("strace(1) runs: apt-get install strace"))
+}
+
+#[test]
+fn a_child_may_be_faster_than_the_word_of_its_birth() {
+    if !need(Need::Root) {
+        return;
+    }
+    let other = Background::start(&["--net"]);
+    let join = format!("net={}", other.pid);
+    run_with_late_parents(&["--join", &join, "--mount"]).ok();
+    let traced = run_with_late_parents(&["--trace", "--join", &join, "--mount"]);
+    let steps: Vec<&str> = traced.err.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(steps[..4], ["join", "clone", "reset-signals", "unshare"], "{traced:?}");
 }
