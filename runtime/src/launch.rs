@@ -48,7 +48,8 @@ impl Job<'_> {
         let early = self.phase(Phase::Attach).any(|(_, planned)| !late(planned));
         let addresses = matches!(step, Step::LinkAddress | Step::DeviceAddress);
         let own_mounts = self.spec.namespaces.contains(&Namespace::Mount);
-        self.traced || !own_mounts || self.entry.is_some() || early || addresses
+        let seen = !own_mounts || self.spec.propagation.reaches_out();
+        self.traced || seen || self.entry.is_some() || early || addresses
     }
 
     /// Whether the child waits for the parent at all: a message that nobody reads would break the channel (`ECONNRESET`).

@@ -35,10 +35,9 @@ fn place(root: &Root) -> PathBuf {
 pub(crate) fn prepare(spec: &Spec, root: &Root) -> Result<Tree, Fault> {
     let own_mounts = spec.namespaces.contains(&Namespace::Mount);
     let target = place(root);
-    let may_be_shared = matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged);
-    let pivot = own_mounts && root.switch == Switch::Pivot;
+    let pivot_from_shared = own_mounts && root.switch == Switch::Pivot && spec.propagation.reaches_out();
     let private = mount::propagation("private").ok_or(Errno::EINVAL)?;
-    if pivot && may_be_shared {
+    if pivot_from_shared {
         // pivot_root(2) refuses a new root on a shared parent.
         mount::propagate(&mount_point_of(&target)?, private)?;
     }
@@ -51,7 +50,7 @@ pub(crate) fn prepare(spec: &Spec, root: &Root) -> Result<Tree, Fault> {
         None if own_mounts => mount::bind(&target, &target, true)?,
         None => {}
     }
-    if pivot && may_be_shared {
+    if pivot_from_shared {
         mount::propagate(&target, private)?;
     }
     Ok(Tree::at(&target)?)

@@ -272,6 +272,13 @@ pub enum Propagation {
     Unchanged,
 }
 
+impl Propagation {
+    /// Whether what is mounted in the container may be seen outside.
+    pub(crate) fn reaches_out(self) -> bool {
+        matches!(self, Propagation::Shared | Propagation::Unchanged)
+    }
+}
+
 /// One mount in the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]

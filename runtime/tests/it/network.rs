@@ -155,6 +155,26 @@ fn a_child_that_fails_first_is_told_of() {
     assert_eq!(seen.out, "0\n", "{seen:?}");
 }
 
+#[rstest]
+#[case("shared")]
+#[case("unchanged")]
+fn what_is_mounted_for_all_to_see_waits_for_the_links(#[case] propagation: &str) {
+    if !need(Need::Veth) {
+        return;
+    }
+    let spec = specification(&format!("namespaces = ['net', 'mount']\npropagation = '{propagation}'\n"));
+    // The last link cannot be made.
+    let seen = on_a_host(&format!(
+        "mount -t tmpfs run /run; mount --make-rshared /; ip link add taken type veth peer name other
+        $NSRUN run --spec {} --bind /tmp:/run/seen {} --veth taken=inside -- true
+        grep -c /run/seen /proc/self/mountinfo",
+        spec.path().display(),
+        many_links()
+    ));
+    assert!(seen.err.contains("(taken to inside): EEXIST"), "{seen:?}");
+    assert_eq!(seen.out, "0\n", "{seen:?}");
+}
+
 #[test]
 fn a_device_is_found_among_many() {
     if !need(Need::Veth) {
