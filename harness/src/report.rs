@@ -151,7 +151,8 @@ pub struct Outcome {
     pub left_behind: Vec<String>,
     /// The console's last lines, if the machine was lost.
     pub console: Vec<String>,
-    /// What a second run in a cold boot came to, if there was one: every result that is not a pass or a skip is confirmed.
+    /// What another run came to, if there was one: every result that is not a pass or a skip is confirmed in a cold boot. One
+    /// that KVM lost before is told of, if there was no such confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
     /// The directory with all that is known of a scenario that did not pass, if one was left.
@@ -162,7 +163,7 @@ pub struct Outcome {
     pub baseline: Option<Expected>,
 }
 
-/// A second run, in a cold boot of its own.
+/// Another run: a second one in a cold boot of its own, or the one on KVM that was lost before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Again {
@@ -170,6 +171,16 @@ pub struct Again {
     pub status: Status,
     /// Why, in one line; `None` for a pass.
     pub reason: Option<String>,
+    /// `kvm`, if the machine was lost on it, and the result is of another one without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accel: Option<String>,
+}
+
+impl Again {
+    /// `again in a cold boot`
+    pub fn how(&self) -> &'static str {
+        if self.accel.is_some() { "before that on KVM" } else { "again in a cold boot" }
+    }
 }
 
 /// What one step came to.

@@ -58,6 +58,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// Whether scenarios share a kernel on this accelerator.
+    fn isolation_on(&self, accelerator: accel::Accelerator) -> Isolation {
+        self.isolation.unwrap_or_else(|| Isolation::fitting(accelerator))
+    }
+
     /// Whether this accelerator may be given up: KVM, if it was our own choice.
     fn may_do_without(&self, chosen: accel::Accelerator) -> bool {
         self.accel == accel::Request::Auto && chosen == accel::Accelerator::Kvm

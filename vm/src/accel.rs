@@ -67,10 +67,13 @@ pub fn choose(request: Request, config: &Config, cache: &Cache, progress: &dyn P
     match (verdict.works, request) {
         (true, _) => Ok(Chosen { accelerator: Accelerator::Kvm, reason: verdict.reason }),
         (false, Request::Kvm) => Err(Error::Kvm { reason: verdict.reason }),
-        (false, _) => {
-            Ok(Chosen { accelerator: Accelerator::Tcg, reason: format!("no KVM: {}", verdict.reason) })
-        }
+        (false, _) => Ok(Chosen { accelerator: Accelerator::Tcg, reason: without_kvm(&verdict.reason) }),
     }
+}
+
+/// Why the choice is TCG: `no KVM: /dev/kvm is not there`.
+pub fn without_kvm(why: &str) -> String {
+    format!("no KVM: {why}")
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

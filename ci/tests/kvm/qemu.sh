@@ -14,18 +14,23 @@ for word; do
     set -- "$@" "$word"
 done
 echo "$role $kvm" >>"$MACHINES"
-number=$(grep -c "^$role yes" "$MACHINES")
+number=$(grep -c "^$role $kvm" "$MACHINES")
 case "$role $kvm $number $BAD" in
 "boot yes 1 "*)
     # The trial. A busy machine must not make it fail: that it is in time is not what is tested.
     echo '{"key":"","seq":0,"event":{"ready":{"release":"","modules":{}}}}' >&4
     exec sleep 600
     ;;
-"clone yes 2 the second clone stops")
+"clone yes 2 the second clone stops" | "clone yes 2 the second and the third clone stop" | \
+    "clone yes 3 the second and the third clone stop")
     (sleep 0.5 && kill -STOP $$) 3>&- 4>&- 5>&- 6>&- 7>&- &
     ;;
-"clone yes 1 the first clone says nothing" | "template yes 1 the template says nothing")
+"clone yes 1 the first clone says nothing" | "template yes 1 the template says nothing" | \
+    "template yes 1 no template gets ready")
     exec sleep 600
+    ;;
+"template no 1 no template gets ready")
+    exit 1
     ;;
 esac
 exec "$QEMU" "$@"

@@ -3,7 +3,8 @@ use crate::evidence::Evidence;
 use crate::judge::judge;
 use crate::report::{Again, Kernel};
 
-/// A run of scenarios named `a`, `b` …, each with how it ended and, after a slash, how again: `pass`, `fail/pass`.
+/// A run of scenarios named `a`, `b` …, each with how it ended and, after a slash, how again: `pass`, `fail/pass`, and
+/// `pass/miss@kvm` if that was lost on KVM.
 fn run(isolation: &str, ended: &[&str]) -> Run {
     let text = "about = \"A.\"\ncovers = []\n[[step]]\nin = \"host\"\ndo = \"hostname\"\n";
     let names = ["a", "b", "c"];
@@ -15,7 +16,10 @@ fn run(isolation: &str, ended: &[&str]) -> Run {
         let mut outcome = Outcome::new("k", "nsrun", scenario, verdict, 1);
         outcome.status = status(first);
         outcome.reason = Some("why".into());
-        outcome.again = again.map(|word| Again { status: status(word), reason: None });
+        outcome.again = again.map(|again| {
+            let (word, accel) = again.split_once('@').map_or((again, None), |(a, b)| (a, Some(b.into())));
+            Again { status: status(word), reason: None, accel }
+        });
         outcome
     });
     let kernel = Kernel { isolation: isolation.into(), ..Kernel::unused("k", "") };
@@ -59,9 +63,11 @@ fn a_cold_boot_needs_no_second_look() {
 }
 
 #[rstest::rstest]
-#[case("fail/pass", "a: fail, but pass in a cold boot: run it more often (--repeat)")]
-#[case("fail/miss", "a: fail, but miss in a cold boot: run it more often (--repeat)")]
-#[case("fail/pass pass | pass fail/pass", "a: fail, but pass in a cold boot")]
+#[case("fail/pass", "a: fail, but pass again in a cold boot: run it more often (--repeat)")]
+#[case("fail/miss", "a: fail, but miss again in a cold boot: run it more often (--repeat)")]
+#[case("fail/pass pass | pass fail/pass", "a: fail, but pass again in a cold boot")]
+#[case("pass/miss@kvm pass", "a: pass, but miss before that on KVM: run it with --accel tcg")]
+#[case("fail/miss@kvm pass", "a: fail, but miss before that on KVM: run it with --accel tcg")]
 #[case("pass skip", "b: skip: why; leave it out of the scenarios to watch")]
 #[case("error/error pass", "a: error: why")]
 #[case("miss/fail pass", "a: miss: why")]

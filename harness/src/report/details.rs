@@ -42,12 +42,12 @@ pub(super) fn of_baseline(result: &Outcome) -> Option<String> {
     })
 }
 
-/// What the second run came to: `again in a cold boot, the same: fail: …`.
+/// What the other run came to: `again in a cold boot, the same: fail: …`.
 pub(super) fn again(result: &Outcome) -> Option<String> {
     let again = result.again.as_ref()?;
     let agreed = if again.status == result.status { "the same" } else { "not the same" };
     let reason = again.reason.as_deref().map_or(String::new(), |reason| format!(": {}", one_line(reason)));
-    Some(format!("again in a cold boot, {agreed}: {}{reason}", again.status.word()))
+    Some(format!("{}, {agreed}: {}{reason}", again.how(), again.status.word()))
 }
 
 /// Where the step is written, what it does, and each part that is not as expected.

@@ -166,7 +166,7 @@ fn github() {
     // Another step, and so another failure.
     more[3].steps[0].status = Status::Pass;
     more[3].steps[1].status = Status::Error;
-    more[4].again = Some(Again { status: Status::Pass, reason: None });
+    more[4].again = Some(Again { status: Status::Pass, reason: None, accel: None });
     run.results.extend(more);
     insta::assert_snapshot!(github::render(&run));
 }

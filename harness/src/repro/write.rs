@@ -165,7 +165,7 @@ fn readme(run: &Run<'_>) -> String {
         None => status.word().to_owned(),
     };
     let again = match &outcome.again {
-        Some(Again { status, reason }) => said(*status, reason),
+        Some(Again { status, reason, .. }) => said(*status, reason),
         None => "there was no second run".to_owned(),
     };
     include_str!("readme.txt")

@@ -1,11 +1,10 @@
 //! One kernel's scenarios: each gets a machine, is judged, and is confirmed if it did not pass.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use vm::accel::{self, Accelerator};
+use vm::accel::Accelerator;
 use vm::{Cache, Ending};
 
 use super::drive::{Driven, drive, request};
@@ -26,13 +25,10 @@ const RUNTIME: &str = "nsrun";
 
 /// A kernel that scenarios can be run on; several lanes may do so at a time.
 pub(super) struct Line<'a> {
-    testbed: Testbed,
+    pub(super) testbed: Testbed,
     source: Source,
     isolation: Isolation,
-    /// A result that is no pass is confirmed in a cold boot. If every machine is one anyway, only to have a look at it.
-    confirm: bool,
-    /// Where whatever does not pass leaves a directory.
-    repro: Option<&'a Path>,
+    options: &'a Options,
     progress: &'a Progress,
     tap: &'a dyn Tap,
     /// How long each machine took to its first word, and what the first one said.
@@ -60,30 +56,24 @@ impl<'a> Line<'a> {
     pub(super) fn new(
         testbed: Testbed,
         source: Source,
-        isolation: Isolation,
         options: &'a Options,
         progress: &'a Progress,
         tap: &'a dyn Tap,
     ) -> Self {
-        let repro = options.repro.as_deref();
-        let confirm = options.confirm && (isolation != Isolation::Boot || repro.is_some());
-        Line { testbed, source, isolation, confirm, repro, progress, tap, starts: Mutex::default() }
+        let isolation = options.isolation_on(testbed.accel.accelerator);
+        Line { testbed, source, isolation, options, progress, tap, starts: Mutex::default() }
     }
 
-    /// The same kernel without KVM, and why.
-    pub(super) fn without_kvm(&self, why: &str, cache: &Cache) -> vm::Result<Self> {
-        let testbed = self.testbed.without_kvm(why);
-        let source = Source::open(self.isolation, &testbed.config, cache, self.progress)?;
-        Ok(Line { testbed, source, starts: Mutex::default(), ..*self })
+    /// The same kernel without KVM, in which a guest fell silent.
+    pub(super) fn without_kvm(&self, cache: &Cache) -> vm::Result<Self> {
+        let testbed = self.testbed.without_kvm("a guest on it fell silent");
+        let isolation = self.options.isolation_on(testbed.accel.accelerator);
+        let source = Source::open(isolation, &testbed.config, cache, self.progress)?;
+        Ok(Line::new(testbed, source, self.options, self.progress, self.tap))
     }
 
     pub(super) fn accelerator(&self) -> Accelerator {
         self.testbed.accel.accelerator
-    }
-
-    /// KVM is not to be chosen again, and why.
-    pub(super) fn distrust_kvm(&self, cache: &Cache, why: &str) -> vm::Result<()> {
-        accel::distrust(&self.testbed.config, cache, why)
     }
 
     /// Runs a scenario, on the machine that an earlier one left if there is one.
@@ -105,9 +95,9 @@ impl<'a> Line<'a> {
     /// Confirms and records what came of a scenario, if it did not pass. Gives back what the next may have.
     pub(super) fn settle(&self, scenario: &Scenario, mut ran: Ran) -> (Outcome, Option<Guest>) {
         let again = self.confirm(scenario, &ran.outcome);
-        ran.outcome.again = again
-            .as_ref()
-            .map(|again| Again { status: again.outcome.status, reason: again.outcome.reason.clone() });
+        if let Some(Ran { outcome: Outcome { status, reason, .. }, .. }) = &again {
+            ran.outcome.again = Some(Again { status: *status, reason: reason.clone(), accel: None });
+        }
         self.record(scenario, &mut ran, again.as_ref());
         // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
         let trusted = is_good(&ran.outcome) && self.isolation == Isolation::Shared;
@@ -117,7 +107,9 @@ impl<'a> Line<'a> {
     /// Runs a scenario that did not pass once more, in a cold boot: a broken kernel breaks it again, a disturbed machine
     /// does not. This time it is looked at.
     fn confirm(&self, scenario: &Scenario, outcome: &Outcome) -> Option<Ran> {
-        if !self.confirm || is_good(outcome) {
+        // If every machine boots cold anyway, only to have a look at it.
+        let confirm = self.isolation != Isolation::Boot || self.options.repro.is_some();
+        if !(self.options.confirm && confirm) || is_good(outcome) {
             return None;
         }
         Some(match boot(&self.testbed.config) {
@@ -128,7 +120,7 @@ impl<'a> Line<'a> {
 
     /// Leaves a directory of what did not pass, and none of what did.
     fn record(&self, scenario: &Scenario, ran: &mut Ran, again: Option<&Ran>) {
-        let Some(folder) = self.repro else { return };
+        let Some(folder) = &self.options.repro else { return };
         let place = repro::place(folder, &self.testbed.name, &scenario.name);
         let told = match &ran.trace {
             Some(trace) if !is_good(&ran.outcome) => {
@@ -207,7 +199,7 @@ impl<'a> Line<'a> {
         !self.starts.lock().expect("no lane panics while it counts").times.is_empty()
     }
 
-    fn not_started(&self, scenario: &Scenario, error: &vm::Error) -> Ran {
+    pub(super) fn not_started(&self, scenario: &Scenario, error: &vm::Error) -> Ran {
         let outcome = lost(&self.testbed.name, scenario, error);
         let trace = Trace {
             request: request(self.asked(scenario), After::TakeDown),

@@ -2,22 +2,23 @@
 //! hang; nothing tells that from a guest that hangs by itself, but that it does not hang without KVM.
 //!
 //! ```text
-//! silence on KVM ─▶ the same scenario on TCG ─┬▶ a verdict: it counts, and TCG takes over
-//!                                             └▶ silence: it was the guest's own
+//! silence on KVM ─▶ the same scenario on TCG ─┬▶ pass or fail: it counts, and TCG takes over
+//!                                             └▶ anything else is no proof: it was the guest's own
 //! ```
 
 use std::sync::{Mutex, OnceLock};
 
-use vm::{Cache, accel};
+use vm::Cache;
+use vm::accel::{self, Accelerator};
 
 use super::Options;
-use super::schedule::{Line, is_silent};
-use super::source::{Guest, Isolation, Source};
+use super::schedule::{Line, Ran, is_silent};
+use super::source::{Guest, Source};
 use super::tap::Tap;
 use super::testbed::Testbed;
 use crate::judge::Status;
 use crate::progress::Progress;
-use crate::report::{self, Outcome};
+use crate::report::{self, Again, Outcome};
 use crate::scenario::Scenario;
 
 /// A line, and what takes its place.
@@ -31,29 +32,26 @@ pub(super) struct Steady<'a> {
     spare: OnceLock<Line<'a>>,
     /// Held by who makes it.
     making: Mutex<()>,
-    /// Set when the spare one has taken over.
-    taken_over: OnceLock<()>,
+    /// Set when the spare one has taken over: why.
+    taken_over: OnceLock<String>,
 }
 
 impl<'a> Steady<'a> {
     /// Makes the template that is not in the cache; it is told to `told`.
     pub(super) fn open(
-        mut testbed: Testbed,
+        testbed: Testbed,
         options: &'a Options,
         cache: &'a Cache,
         progress: &'a Progress,
         told: &dyn vm::Progress,
         tap: &'a dyn Tap,
     ) -> vm::Result<Self> {
-        let isolation = options.isolation.unwrap_or_else(|| Isolation::fitting(testbed.accel.accelerator));
-        let mut source = Source::open(isolation, &testbed.config, cache, told);
-        if options.may_do_without(testbed.accel.accelerator) && source.as_ref().is_err_and(is_silent) {
-            let why = "the template fell silent on KVM";
-            accel::distrust(&testbed.config, cache, why)?;
-            testbed = testbed.without_kvm(why);
-            source = Source::open(isolation, &testbed.config, cache, told);
-        }
-        let line = Line::new(testbed, source?, isolation, options, progress, tap);
+        let accelerator = testbed.accel.accelerator;
+        let source = Source::open(options.isolation_on(accelerator), &testbed.config, cache, told);
+        let silent = options.may_do_without(accelerator) && source.as_ref().is_err_and(is_silent);
+        let (testbed, source) =
+            if silent { without_kvm(&testbed, options, cache, progress, told)? } else { (testbed, source?) };
+        let line = Line::new(testbed, source, options, progress, tap);
         Ok(Steady {
             may_do_without: options.confirm && options.may_do_without(line.accelerator()),
             line,
@@ -82,7 +80,7 @@ impl<'a> Steady<'a> {
         let silent = ran.as_ref().map_or_else(is_silent, |ran| ran.silent);
         if self.may_do_without
             && silent
-            && let Some(done) = self.without_kvm(scenario)
+            && let Some(done) = self.without_kvm(scenario, &ran)
         {
             return Ok(done);
         }
@@ -91,39 +89,70 @@ impl<'a> Steady<'a> {
 
     /// What was seen of the kernel, by the line that is in use.
     pub(super) fn kernel(&self) -> report::Kernel {
-        self.taken_over().unwrap_or(&self.line).kernel()
+        match (self.taken_over(), self.taken_over.get()) {
+            (Some(spare), Some(why)) => {
+                report::Kernel { accel_reason: accel::without_kvm(why), ..spare.kernel() }
+            }
+            _ => self.line.kernel(),
+        }
     }
 
     fn taken_over(&self) -> Option<&Line<'a>> {
-        self.taken_over.get().and_then(|()| self.spare.get())
+        self.taken_over.get().and_then(|_| self.spare.get())
     }
 
-    /// `None` if there is no verdict without KVM either: then it was not to blame.
-    fn without_kvm(&self, scenario: &Scenario) -> Option<(Outcome, Option<Guest>)> {
+    /// Runs a scenario without KVM that was lost on it. `None` if that is no proof that KVM was to blame.
+    fn without_kvm(&self, scenario: &Scenario, lost: &vm::Result<Ran>) -> Option<(Outcome, Option<Guest>)> {
         self.progress.warn(&format!("a guest on KVM fell silent in {}: running it without", scenario.name));
-        let why = format!("a guest on KVM fell silent in {}, which then ran without it", scenario.name);
-        let spare = self.spare(&why).map_err(|error| self.progress.warn(&error.to_string())).ok()?;
-        let ran = spare.attempt(scenario, None).ok()?;
-        if ran.outcome.status == Status::Miss {
+        let spare = self.spare().map_err(|error| self.progress.warn(&error.to_string())).ok()?;
+        let mut ran = spare.attempt(scenario, None).ok()?;
+        if !matches!(ran.outcome.status, Status::Pass | Status::Fail) {
             return None;
         }
-        if self.taken_over.set(()).is_ok()
-            && let Err(error) = self.line.distrust_kvm(self.cache, &why)
-        {
-            // The next run will find out by itself.
-            self.progress.warn(&error.to_string());
+        let why = format!("a guest on KVM fell silent in {}, which then ran without it", scenario.name);
+        if self.taken_over.set(why.clone()).is_ok() {
+            distrust(&self.line.testbed, self.cache, &why, self.progress);
         }
+        let lost = match lost {
+            Ok(ran) => ran.outcome.clone(),
+            Err(error) => self.line.not_started(scenario, error).outcome,
+        };
+        let accel = Some(self.line.accelerator().name().to_owned());
+        ran.outcome.again = Some(Again { status: lost.status, reason: lost.reason, accel });
         Some(spare.settle(scenario, ran))
     }
 
-    fn spare(&self, why: &str) -> vm::Result<&Line<'a>> {
+    fn spare(&self) -> vm::Result<&Line<'a>> {
         let _making = self.making.lock().expect("no lane panics while it makes it");
         match self.spare.get() {
             Some(spare) => Ok(spare),
             None => {
-                let made = self.line.without_kvm(why, self.cache)?;
+                let made = self.line.without_kvm(self.cache)?;
                 Ok(self.spare.get_or_init(|| made))
             }
         }
+    }
+}
+
+/// All that boots without KVM, where the template fell silent on it. KVM was to blame if the same gets ready now.
+fn without_kvm(
+    testbed: &Testbed,
+    options: &Options,
+    cache: &Cache,
+    progress: &Progress,
+    told: &dyn vm::Progress,
+) -> vm::Result<(Testbed, Source)> {
+    let why = "the template fell silent on KVM";
+    let calm = testbed.without_kvm(why);
+    let source = Source::open(options.isolation_on(Accelerator::Tcg), &calm.config, cache, told)?;
+    distrust(testbed, cache, why, progress);
+    Ok((calm, source))
+}
+
+/// KVM is not to be chosen again.
+fn distrust(testbed: &Testbed, cache: &Cache, why: &str, progress: &Progress) {
+    if let Err(error) = accel::distrust(&testbed.config, cache, why) {
+        // The next run will find out by itself.
+        progress.warn(&error.to_string());
     }
 }

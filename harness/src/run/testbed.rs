@@ -64,7 +64,7 @@ impl Testbed {
         Testbed {
             name: self.name.clone(),
             config: Config { accelerator, ..self.config.clone() },
-            accel: accel::Chosen { accelerator, reason: format!("no KVM: {why}") },
+            accel: accel::Chosen { accelerator, reason: accel::without_kvm(why) },
             closure: self.closure.clone(),
         }
     }
