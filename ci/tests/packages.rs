@@ -57,12 +57,16 @@ impl Place {
     }
 
     fn kernels(&self, arguments: &[&str]) -> Assert {
+        self.xtask("kernels", arguments)
+    }
+
+    fn xtask(&self, command: &str, arguments: &[&str]) -> Assert {
         assert_cmd::Command::cargo_bin("xtask")
             .expect("xtask is built")
             .current_dir(self.path("work"))
             .env("APT_CONFIG", self.path("apt.conf"))
             .env("NSPROOF_CACHE", self.path("cache"))
-            .arg("kernels")
+            .arg(command)
             .args(arguments)
             .assert()
     }
@@ -163,6 +167,23 @@ fn a_package_that_is_not_what_the_index_says() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&package, bytes).unwrap();
     assert_says(&place.kernels(&["fetch", KERNEL]).code(3), &["Hash Sum mismatch"]);
+}
+
+#[test]
+fn a_report_does_not_tell_where_packages_are_fetched() {
+    let place = Place::new();
+    place.publish("1.0", whole);
+    let package = place.path("repository/linux-image-test.deb");
+    fs::remove_file(&package).unwrap();
+    let report = place.path("report.json");
+    let report_to = format!("--report=json={}", report.display());
+    let kernels = ["--kernel", KERNEL, "--kernel", "apt:linux-image-other"];
+    let said = place.xtask("vm-test", &[&kernels[..], &[&report_to, "uts/hostname"]].concat()).code(3);
+    // Who sits at this machine is told.
+    assert_says(&said, &["repository/./linux-image-test.deb"]);
+    let report = fs::read_to_string(report).unwrap();
+    assert!(report.contains("apt-get download linux-image-test=1.0 failed; E: "), "{report}");
+    assert!(!report.contains("repository/"), "{report}");
 }
 
 #[test]

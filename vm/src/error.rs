@@ -86,6 +86,24 @@ fn indented(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n    {line}")).collect()
 }
 
+/// `; E: Failed to fetch …`
+fn errors_in(said: &str) -> String {
+    let errors = said.lines().filter_map(|line| line.trim().strip_prefix("E: "));
+    errors.map(|error| format!("; E: {}", before_address(error))).collect()
+}
+
+/// What comes before a URL, or the path of a file.
+fn before_address(text: &str) -> String {
+    match text.find(":/") {
+        // Its scheme is its own word, perhaps with a quotation mark.
+        Some(colon) => {
+            let before = text[..colon].rfind(' ').map_or("", |space| &text[..space]);
+            format!("{before} …").trim_start().to_owned()
+        }
+        None => text.to_owned(),
+    }
+}
+
 impl Error {
     /// For `map_err`: names the action and the file.
     pub(crate) fn io(doing: &'static str, path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
@@ -93,6 +111,15 @@ impl Error {
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoRoom { doing, path },
             _ => Self::Io { doing, path, source },
+        }
+    }
+
+    /// In words that may go to others, in a report or a lock file's trouble. A program's own say where it looked, and which
+    /// host that is belongs to nobody else: of them there is only what apt calls an error, up to the first address.
+    pub fn for_others(&self) -> String {
+        match self {
+            Self::Command { program, said } => format!("{program} failed{}", errors_in(said)),
+            other => other.to_string(),
         }
     }
 
@@ -106,5 +133,34 @@ impl Error {
             reason: reason.to_string(),
             way_out: way_out.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::not_there(
+        "E: Version '1' for 'linux-image-a' was not found",
+        "; E: Version '1' for 'linux-image-a' was not found"
+    )]
+    #[case::an_address(
+        "Err:1 http://host/debian sid InRelease\n  Could not resolve 'host'\n\
+         E: Failed to fetch http://host/debian/dists/sid/InRelease  Could not resolve 'host'\n\
+         E: Some index files failed to download.",
+        "; E: Failed to fetch …; E: Some index files failed to download."
+    )]
+    #[case::quoted(
+        "E: The repository 'http://host/debian sid Release' has no Release file.",
+        "; E: The repository …"
+    )]
+    #[case::nothing_but("E: https://host [IP: 192.0.2.1 443]", "; E: …")]
+    #[case::a_proxy("Could not connect to proxy:3128 (192.0.2.1)", "")]
+    fn what_others_read_names_no_host(#[case] said: &str, #[case] kept: &str) {
+        let error = Error::Command { program: "apt-get update".into(), said: said.into() };
+        assert_eq!(error.for_others(), format!("apt-get update failed{kept}"));
+        // The terminal is for who has the machine.
+        assert!(error.to_string().ends_with(said));
     }
 }

@@ -199,7 +199,7 @@ impl Kernel<'_> {
     fn told(&self) -> report::Kernel {
         match (self.line.get(), self.lost.get()) {
             (Some(line), _) => line.kernel(),
-            (None, Some(error)) => report::Kernel::unused(self.name, error),
+            (None, Some(error)) => report::Kernel::unused(self.name, error.for_others()),
             (None, None) => report::Kernel::unused(self.name, "this shard has no scenario for it"),
         }
     }

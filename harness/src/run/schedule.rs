@@ -255,7 +255,7 @@ pub(super) fn lost(kernel: &str, scenario: &Scenario, error: &vm::Error) -> Outc
         vm::Error::NotReady { ending, console } => {
             (format!("the machine was not ready: {ending}"), console.clone())
         }
-        other => (other.to_string(), Vec::new()),
+        other => (other.for_others(), Vec::new()),
     };
     let mut evidence = Evidence::default();
     evidence.lose(reason);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::apt::{Stanza, architecture};
-use super::spec::Spec;
+use super::spec::{Spec, is_word};
 use super::{Kernel, package};
 use crate::{Cache, Error, Progress, Result};
 
@@ -82,8 +82,8 @@ impl Lock {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::io("read", path)(error)),
         };
-        if let Some(empty) = kernels.iter().find(|kernel| kernel.package.is_empty()) {
-            return Err(damaged(format!("has no package for {}", empty.name)));
+        if let Some(flaw) = kernels.iter().find_map(Locked::flaw) {
+            return Err(damaged(flaw));
         }
         Ok(Self { path: path.to_path_buf(), kernels })
     }
@@ -138,14 +138,45 @@ impl Lock {
         };
         let stanzas: Vec<Stanza> = package.iter().cloned().map(Stanza::from).collect();
         package::exactly(spec, &stanzas, suite.as_deref(), cache, progress).map_err(|error| match error {
-            Error::Command { said, .. } => {
-                let title = package::title(&stanzas);
-                let reason =
-                    format!("locks {} {}, which is not to be had: {said}", title.package, title.version);
+            Error::Command { .. } => {
+                let (Stanza { package, version, .. }, said) = (package::title(&stanzas), error.for_others());
+                let reason = format!("locks {package} {version}, which is not to be had: {said}");
                 Error::unusable(&self.path, reason, format!("lock what there is now with {renew}"))
             }
             other => other,
         })
+    }
+}
+
+impl Locked {
+    /// What is not as `renew` writes it: the file may come from anywhere, and its words end in apt's command line.
+    fn flaw(&self) -> Option<String> {
+        let Self { name, suite, package, .. } = self;
+        if package.is_empty() {
+            return Some(format!("has no package for {name:?}"));
+        }
+        if let Some(suite) = suite.as_ref().filter(|suite| !is_word(suite)) {
+            return Some(format!("has the suite {suite:?} for {name:?}, which cannot be one"));
+        }
+        let flaw = package.iter().find_map(Package::flaw)?;
+        Some(format!("has {flaw} for {name:?}, which cannot be one"))
+    }
+}
+
+impl Package {
+    /// What cannot be what it is called.
+    fn flaw(&self) -> Option<String> {
+        let Self { name, version, sha256 } = self;
+        let is_sum = sha256.len() == 64 && sha256.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+        if !is_word(name) {
+            Some(format!("the package {name:?}"))
+        } else if !is_word(version) {
+            Some(format!("the version {version:?} of {name}"))
+        } else if !is_sum {
+            Some(format!("the SHA-256 {sha256:?} of {name}"))
+        } else {
+            None
+        }
     }
 }
 
@@ -166,7 +197,7 @@ mod tests {
     use super::*;
 
     fn lock(folder: &Path) -> Lock {
-        let package = Package { name: "linux-image-a".into(), version: "1".into(), sha256: "ab".into() };
+        let package = Package { name: "linux-image-a".into(), version: "1".into(), sha256: "ab".repeat(32) };
         let kernel = Locked {
             name: "k".into(),
             arch: architecture().into(),
@@ -190,13 +221,31 @@ mod tests {
     #[rstest::rstest]
     #[case("version = 2\n", "is of version 2")]
     #[case("version = 1\nkernels = []\n", "unknown field `kernels`")]
-    #[case("version = 1\n[[kernel]]\nname = \"k\"\narch = \"a\"\npackage = []\n", "has no package for k")]
+    #[case("version = 1\n[[kernel]]\nname = \"k\"\narch = \"a\"\npackage = []\n", "has no package for \"k\"")]
     fn damaged(#[case] text: &str, #[case] reason: &str) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kernels.lock");
         fs::write(&path, text).unwrap();
         let error = Lock::read(&path).unwrap_err().to_string();
         assert!(error.contains(reason) && error.contains("cargo xtask kernels lock"), "{error}");
+    }
+
+    #[rstest::rstest]
+    #[case(|it: &mut Locked| it.suite = Some("sid -o".into()), "the suite \"sid -o\"")]
+    #[case(|it: &mut Locked| it.suite = Some("../own".into()), "the suite \"../own\"")]
+    #[case(|it: &mut Locked| it.package[0].name = "--option=x".into(), "the package \"--option=x\"")]
+    #[case(|it: &mut Locked| it.package[0].name = String::new(), "the package \"\"")]
+    #[case(|it: &mut Locked| it.package[0].version = "1/../2".into(), "the version \"1/../2\" of linux-image-a")]
+    #[case(|it: &mut Locked| it.package[0].sha256 = "ab".into(), "the SHA-256 \"ab\" of linux-image-a")]
+    #[case(|it: &mut Locked| it.package[0].sha256 = "\u{e4}".repeat(32), "of linux-image-a")]
+    fn words_that_would_be_more_than_words(#[case] change: fn(&mut Locked), #[case] flaw: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lock = lock(folder.path());
+        change(&mut lock.kernels[0]);
+        lock.write().unwrap();
+        let error = Lock::read(lock.path()).unwrap_err().to_string();
+        let told = [flaw, "kernels.lock", "for \"k\"", "cargo xtask kernels lock"];
+        assert!(told.iter().all(|word| error.contains(word)), "{error}");
     }
 
     #[test]

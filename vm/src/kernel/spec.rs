@@ -41,17 +41,13 @@ impl Spec {
 }
 
 impl Package {
-    /// `NAME` or `NAME@SUITE`. Strict, because both words end in a command line.
+    /// `NAME` or `NAME@SUITE`.
     fn parse(spec: &str, text: &str) -> Result<Self> {
         let (name, suite) = match text.split_once('@') {
             Some((name, suite)) => (name, Some(suite)),
             None => (text, None),
         };
-        let word = |word: &str| {
-            word.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && word.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:~".contains(c))
-        };
-        if !word(name) || !suite.is_none_or(word) {
+        if !is_word(name) || !suite.is_none_or(is_word) {
             return Err(Error::UnknownKernel {
                 spec: spec.to_owned(),
                 known: "after \"apt:\" comes PACKAGE or PACKAGE@SUITE".to_owned(),
@@ -59,6 +55,12 @@ impl Package {
         }
         Ok(Self { name: Some(name.to_owned()), suite: suite.map(str::to_owned) })
     }
+}
+
+/// Whether this may be a package's name, its version, or a suite. Strict, because they end in a command line and in paths.
+pub(super) fn is_word(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:~".contains(c))
 }
 
 fn path(spec: &str) -> Option<Spec> {
