@@ -9,6 +9,7 @@ pub(crate) mod drive;
 mod history;
 mod keep;
 pub(crate) mod pool;
+mod queue;
 mod schedule;
 pub(crate) mod source;
 mod steady;

@@ -2,12 +2,14 @@
 //! runs the scenario that will take longest, so that none works alone at the end.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
 
 use vm::Cache;
 
 use super::Options;
 use super::history::History;
+use super::queue::{Job, Queue, Stage};
 use super::schedule::lost;
 use super::source::Guest;
 use super::steady::Steady;
@@ -25,9 +27,7 @@ pub(crate) struct Pool<'a> {
     progress: &'a Progress,
     tap: &'a dyn Tap,
     kernels: Vec<Kernel<'a>>,
-    queue: Mutex<Queue>,
-    /// A kernel has become ready, or is lost.
-    opened: Condvar,
+    queue: Queue,
 }
 
 /// A kernel, and what has become of it.
@@ -60,9 +60,8 @@ impl<'a> Pool<'a> {
             }
         }
         let stage = |kernel: &Kernel<'_>| if kernel.part.is_empty() { Stage::open([]) } else { Stage::Asked };
-        let queue = Queue { stages: kernels.iter().map(stage).collect(), taken: 0 };
-        let (queue, opened) = (Mutex::new(queue), Condvar::new());
-        Pool { scenarios, options, cache, progress, tap, kernels, queue, opened }
+        let queue = Queue::new(kernels.iter().map(stage).collect());
+        Pool { scenarios, options, cache, progress, tap, kernels, queue }
     }
 
     /// Kernels and results, in the order of kernels and scenarios.
@@ -73,7 +72,11 @@ impl<'a> Pool<'a> {
         let lanes = self.options.jobs.clamp(1, self.total().max(1));
         let done = std::thread::scope(|scope| {
             let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| self.work())).collect();
-            lanes.into_iter().flat_map(|lane| lane.join().expect("a lane does not panic")).collect()
+            // A lane that panicked ended the others: it is told as if it had been this thread.
+            lanes
+                .into_iter()
+                .flat_map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
         });
         if let [only] = self.kernels.as_mut_slice()
             && let Some(error) = only.lost.take()
@@ -85,9 +88,11 @@ impl<'a> Pool<'a> {
 
     /// One lane: does what comes next until there is nothing.
     fn work(&self) -> Vec<Done> {
+        let _watch = self.queue.watch();
         let mut kept: Option<(usize, Guest)> = None;
         let mut done = Vec::new();
-        while let Some(job) = self.next(kept.as_ref().map(|(kernel, _)| *kernel)) {
+        while let Some((job, taken)) = self.queue.next(kept.as_ref().map(|(kernel, _)| *kernel)) {
+            self.tell(&job, taken);
             match job {
                 Job::Open(kernel) => self.open(kernel),
                 Job::Run(kernel, scenario) => {
@@ -95,7 +100,8 @@ impl<'a> Pool<'a> {
                     match self.line(kernel).run(&self.scenarios[scenario], guest) {
                         Ok((outcome, survivor)) => {
                             done.push(((kernel, scenario), outcome));
-                            kept = survivor.map(|guest| (kernel, guest));
+                            // One that no scenario waits for would keep its memory while the next kernel is made ready.
+                            kept = survivor.filter(|_| self.queue.has(kernel)).map(|guest| (kernel, guest));
                         }
                         Err(error) => self.lose(kernel, error),
                     }
@@ -103,21 +109,6 @@ impl<'a> Pool<'a> {
             }
         }
         done
-    }
-
-    /// What a lane does next, that keeps a machine with that kernel.
-    fn next(&self, kept: Option<usize>) -> Option<Job> {
-        let mut queue = self.queue();
-        loop {
-            if let Some(job) = queue.take(kept) {
-                self.tell(&job, queue.taken);
-                return Some(job);
-            }
-            if !queue.stages.iter().any(|stage| matches!(stage, Stage::Opening)) {
-                return None;
-            }
-            queue = self.opened.wait(queue).expect("no lane panics while it looks");
-        }
     }
 
     fn tell(&self, job: &Job, taken: usize) {
@@ -135,11 +126,10 @@ impl<'a> Pool<'a> {
                 line.get_or_init(|| opened);
                 let history = History::open(self.cache, name);
                 let todo = part.iter().map(|&index| (history.expected(&self.scenarios[index]), index));
-                self.queue().stages[kernel] = Stage::open(todo);
+                self.queue.set(kernel, Stage::open(todo));
             }
             Err(error) => self.lose(kernel, error),
         }
-        self.opened.notify_all();
     }
 
     /// Makes all that is not in the cache: the kernel itself, its initramfs, its template.
@@ -155,7 +145,7 @@ impl<'a> Pool<'a> {
             self.progress.warn(&format!("{name}: {error}"));
         }
         lost.get_or_init(|| error);
-        self.queue().stages[kernel] = Stage::open([]);
+        self.queue.set(kernel, Stage::open([]));
     }
 
     fn results(self, done: BTreeMap<(usize, usize), Outcome>) -> (Vec<report::Kernel>, Vec<Outcome>) {
@@ -182,10 +172,6 @@ impl<'a> Pool<'a> {
         self.kernels[kernel].line.get().expect("scenarios are taken of open kernels")
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().expect("no lane panics while it looks")
-    }
-
     fn total(&self) -> usize {
         self.kernels.iter().map(|kernel| kernel.part.len()).sum()
     }
@@ -205,72 +191,6 @@ impl Kernel<'_> {
     }
 }
 
-/// What is still to be done.
-struct Queue {
-    /// By position of the kernel.
-    stages: Vec<Stage>,
-    /// Scenarios that were begun, of all kernels.
-    taken: usize,
-}
-
-enum Stage {
-    /// Nobody has begun to make it ready.
-    Asked,
-    /// A lane makes it ready.
-    Opening,
-    /// It is ready, and these scenarios are left: how long each will take, and its position. The longest is last.
-    Open(Vec<(u64, usize)>),
-}
-
-/// What a lane does next.
-#[derive(Debug, PartialEq, Eq)]
-enum Job {
-    /// Make the kernel at this position ready.
-    Open(usize),
-    /// On a kernel, run a scenario.
-    Run(usize, usize),
-}
-
-impl Stage {
-    /// How long each scenario will take, and its position.
-    fn open(todo: impl IntoIterator<Item = (u64, usize)>) -> Self {
-        let mut todo: Vec<_> = todo.into_iter().collect();
-        // Of equals the first goes first.
-        todo.sort_by_key(|&(ms, index)| (ms, std::cmp::Reverse(index)));
-        Stage::Open(todo)
-    }
-
-    fn longest(&self) -> Option<u64> {
-        match self {
-            Stage::Open(todo) => todo.last().map(|(ms, _)| *ms),
-            _ => None,
-        }
-    }
-}
-
-impl Queue {
-    /// A lane that keeps a machine goes on with it. Else a kernel that is not ready goes first, for whoever has nothing to
-    /// do would wait for it at the end.
-    fn take(&mut self, kept: Option<usize>) -> Option<Job> {
-        if let Some(job) = kept.and_then(|kernel| self.take_of(kernel)) {
-            return Some(job);
-        }
-        if let Some(kernel) = self.stages.iter().position(|stage| matches!(stage, Stage::Asked)) {
-            self.stages[kernel] = Stage::Opening;
-            return Some(Job::Open(kernel));
-        }
-        let longest = self.stages.iter().enumerate().rev().max_by_key(|(_, stage)| stage.longest());
-        longest.map(|(kernel, _)| kernel).and_then(|kernel| self.take_of(kernel))
-    }
-
-    fn take_of(&mut self, kernel: usize) -> Option<Job> {
-        let Stage::Open(todo) = &mut self.stages[kernel] else { return None };
-        let (_, scenario) = todo.pop()?;
-        self.taken += 1;
-        Some(Job::Run(kernel, scenario))
-    }
-}
-
 /// Tells of which kernel it is, where there are several.
 struct Of<'a> {
     kernel: Option<&'a str>,
@@ -281,42 +201,5 @@ impl vm::Progress for Of<'_> {
     fn step(&self, what: &str) {
         let kernel = self.kernel.map_or_else(String::new, |kernel| format!("{kernel}: "));
         self.progress.step(&format!("{kernel}{what}"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn queue(stages: Vec<Stage>) -> Queue {
-        Queue { stages, taken: 0 }
-    }
-
-    fn taking<const N: usize>(expected: [u64; N]) -> Stage {
-        Stage::open(expected.into_iter().zip(0..))
-    }
-
-    #[test]
-    fn kernels_are_made_ready_first_then_the_longest_scenarios_run() {
-        let mut queue = queue(vec![taking([1, 7]), Stage::Asked, taking([5, 9])]);
-        assert_eq!(queue.take(None), Some(Job::Open(1)));
-        let order: Vec<_> = std::iter::from_fn(|| queue.take(None)).collect();
-        assert_eq!(order, [Job::Run(2, 1), Job::Run(0, 1), Job::Run(2, 0), Job::Run(0, 0)]);
-        assert_eq!(queue.taken, 4);
-    }
-
-    #[test]
-    fn a_lane_goes_on_with_the_machine_that_it_keeps() {
-        let mut queue = queue(vec![taking([1]), taking([9]), Stage::Asked]);
-        assert_eq!(queue.take(Some(0)), Some(Job::Run(0, 0)));
-        assert_eq!(queue.take(Some(0)), Some(Job::Open(2)));
-        assert_eq!(queue.take(Some(0)), Some(Job::Run(1, 0)));
-    }
-
-    #[test]
-    fn of_equals_the_first_goes_first() {
-        let mut queue = queue(vec![taking([u64::MAX, u64::MAX]), taking([u64::MAX])]);
-        let order: Vec<_> = std::iter::from_fn(|| queue.take(None)).collect();
-        assert_eq!(order, [Job::Run(0, 0), Job::Run(0, 1), Job::Run(1, 0)]);
     }
 }
