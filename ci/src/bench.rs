@@ -8,9 +8,8 @@ use harness::bench::{self, Options};
 use harness::progress::Progress;
 use harness::run;
 use harness::scenario;
-use vm::{Progress as _, accel};
 
-use crate::vm_test::{default_jobs, find_qemu, lost};
+use crate::vm_test::{default_jobs, lost, usual};
 use crate::{Exit, guest, root};
 
 #[derive(clap::Args)]
@@ -57,23 +56,10 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         Exit::Usage
     })?;
     let progress = Progress::new();
-    let qemu = find_qemu(args.install, &progress)?;
-    progress.step("building the guest and nsrun");
-    let guest = guest::build(&root()).map_err(lost)?;
+    let usual = usual(vec![args.kernel.clone()], args.install, &progress)?;
     let nsrun = guest::build_runtime(&root()).map_err(lost)?;
     let options = Options {
-        run: run::Options {
-            qemu,
-            guest,
-            kernels: vec![args.kernel.clone()],
-            lock: None,
-            accel: accel::Request::Auto,
-            isolation: None,
-            jobs: args.jobs.max(1),
-            confirm: false,
-            shard: harness::shard::Shard::WHOLE,
-            repro: None,
-        },
+        run: run::Options { jobs: args.jobs.max(1), confirm: false, ..usual },
         scenarios,
         parts: parts(&args.parts),
         samples: args.samples.into(),

@@ -8,11 +8,10 @@ use harness::bisect::{Answer, Found, WrongEnd, ask, search};
 use harness::progress::Progress;
 use harness::run::Options;
 use harness::scenario::{self, Scenario};
-use harness::shard::Shard;
-use vm::{Cache, Progress as _, kernel};
+use vm::{Cache, kernel};
 
-use crate::vm_test::{Accel, default_jobs, find_qemu, lost};
-use crate::{Exit, guest, root};
+use crate::vm_test::{Accel, default_jobs, lost, usual};
+use crate::{Exit, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -54,22 +53,9 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
         }
     }
     let progress = Progress::new();
-    let qemu = find_qemu(args.install, &progress)?;
-    progress.step("building the guest");
-    let guest = guest::build(&root()).map_err(lost)?;
+    let usual = usual(Vec::new(), args.install, &progress)?;
     drop(progress);
-    let options = Options {
-        qemu,
-        guest,
-        kernels: Vec::new(),
-        lock: None,
-        accel: args.accel.into(),
-        isolation: None,
-        jobs: args.jobs,
-        confirm: true,
-        repro: None,
-        shard: Shard::WHOLE,
-    };
+    let options = Options { accel: args.accel.into(), jobs: args.jobs, ..usual };
     let found = search(kernels.len(), |index| one(&kernels[index], &scenarios, &options, args.repeat));
     Ok(conclude(kernels, found))
 }

@@ -7,11 +7,10 @@ use harness::progress::Progress;
 use harness::report::{Outcome, terminal};
 use harness::repro::{Recording, differences};
 use harness::run::{self, Isolation, Options, keep};
-use harness::shard::Shard;
-use vm::{Cache, Progress as _, accel};
+use vm::{Cache, accel};
 
-use crate::vm_test::{find_qemu, lost};
-use crate::{Exit, guest, root, shell};
+use crate::vm_test::{lost, usual};
+use crate::{Exit, shell};
 
 #[derive(clap::Args)]
 #[command(after_help = "It ends with 0 if the same came again, with 1 if not.")]
@@ -67,19 +66,11 @@ fn once_more(
     install: bool,
     progress: &Progress,
 ) -> Result<Exit, Exit> {
-    let qemu = find_qemu(install, progress)?;
-    progress.step("building the guest");
     let options = Options {
-        qemu,
-        guest: guest::build(&root()).map_err(lost)?,
-        kernels: vec![kernel],
-        lock: None,
         accel: if recording.record.accel == "tcg" { accel::Request::Tcg } else { accel::Request::Auto },
         isolation: Some(Isolation::Clone),
-        jobs: 1,
         confirm: false,
-        shard: Shard::WHOLE,
-        repro: None,
+        ..usual(vec![kernel], install, progress)?
     };
     let scenarios = [recording.scenario.clone()];
     let run = run::run(&scenarios, &options, progress).map_err(lost)?;

@@ -136,13 +136,7 @@ fn scenarios(args: &Args) -> Result<Exit, Exit> {
 
 fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
     let lock = args.locked.then(kernels::lock).transpose().map_err(lost)?;
-    let qemu = find_qemu(args.install, progress)?;
-    progress.step("building the guest");
-    let guest = guest::build(&root()).map_err(lost)?;
     Ok(Options {
-        qemu,
-        guest,
-        kernels: args.kernels.clone(),
         lock,
         accel: args.accel.into(),
         isolation: args.isolation.map(Into::into),
@@ -150,7 +144,16 @@ fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
         confirm: !args.self_test,
         shard: args.shard,
         repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(default_repro)),
+        ..usual(args.kernels.clone(), args.install, progress)?
     })
+}
+
+/// A run's options with the emulator and the guest, which is built; with `install`, a missing emulator is installed.
+pub(crate) fn usual(kernels: Vec<String>, install: bool, progress: &Progress) -> Result<Options, Exit> {
+    let qemu = find_qemu(install, progress)?;
+    progress.step("building the guest");
+    let guest = guest::build(&root()).map_err(lost)?;
+    Ok(Options::new(qemu, guest, kernels))
 }
 
 /// Nothing is run of what is written wrong.

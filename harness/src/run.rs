@@ -59,6 +59,22 @@ pub struct Options {
 }
 
 impl Options {
+    /// All of it, one machine at a time, on whatever accelerator there is; what does not pass is confirmed and leaves nothing.
+    pub fn new(qemu: Qemu, guest: PathBuf, kernels: Vec<String>) -> Self {
+        Options {
+            qemu,
+            guest,
+            kernels,
+            lock: None,
+            accel: accel::Request::Auto,
+            isolation: None,
+            jobs: 1,
+            confirm: true,
+            shard: Shard::WHOLE,
+            repro: None,
+        }
+    }
+
     /// Whether scenarios share a kernel on this accelerator.
     fn isolation_on(&self, accelerator: accel::Accelerator) -> Isolation {
         self.isolation.unwrap_or_else(|| Isolation::fitting(accelerator))
