@@ -4,7 +4,7 @@
 //! [[skip]]
 //! kernel   = "debian-5.10"       # a name, or a pattern with `*`
 //! scenario = "caps/immutable"    # too
-//! reason   = "a tmpfs has no file attributes before Linux 6.6"
+//! reason   = "a tmpfs has no file attributes before Linux 6.0"
 //! ```
 
 use std::path::Path;

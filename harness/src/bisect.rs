@@ -23,7 +23,7 @@ pub enum Answer {
     CannotTell(String),
 }
 
-/// Runs scenarios on a kernel, the first of the options: `times`, or until it is known to be bad. The last run is given too.
+/// Runs scenarios on the one kernel of the options: `times`, or until it is known to be bad. The last run is given too.
 ///
 /// # Errors
 /// As [`run::run`].
@@ -33,10 +33,9 @@ pub fn ask(
     times: u16,
     progress: &Progress,
 ) -> vm::Result<(Answer, Run)> {
-    let options = Options { kernels: options.kernels[..1].to_vec(), ..options.clone() };
-    let mut runs = vec![run::run(scenarios, &options, progress)?];
+    let mut runs = vec![run::run(scenarios, options, progress)?];
     while runs.len() < times.into() && !matches!(answer(&runs), Answer::Bad(_)) {
-        runs.push(run::run(scenarios, &options, progress)?);
+        runs.push(run::run(scenarios, options, progress)?);
     }
     let answer = answer(&runs);
     Ok((answer, runs.pop().expect("there is a first run")))
@@ -73,12 +72,15 @@ pub fn answer(runs: &[Run]) -> Answer {
     }
 }
 
-/// How often the scenario was seen to fail. A run that boots for each scenario has no second look, and needs none.
+/// How often the scenario was seen to fail. A run that boots for each scenario and gives no second look needs none.
 fn seen(run: &Run, outcome: &Outcome) -> usize {
     let cold = run.kernels.iter().any(|kernel| kernel.isolation == Isolation::Boot.word());
-    let first = usize::from(outcome.status == Status::Fail) * if cold { CERTAIN } else { 1 };
-    let again = outcome.again.as_ref().is_some_and(|again| again.status == Status::Fail);
-    first + usize::from(again)
+    let first = usize::from(outcome.status == Status::Fail);
+    match &outcome.again {
+        Some(again) => first + usize::from(again.status == Status::Fail),
+        None if cold => first * CERTAIN,
+        None => first,
+    }
 }
 
 fn doubtful(outcome: &Outcome) -> String {

@@ -7,7 +7,7 @@ mod render;
 mod stable;
 
 use crate::judge::Status;
-use crate::report::details::{place_of, sides_of_first_bad_step};
+use crate::report::details::{place_of, sides_of_blamed_step};
 use crate::report::{Outcome, Run, proven};
 
 pub use facts::{Behaviour, Fact};
@@ -108,7 +108,8 @@ impl Comparison {
     /// Whether the new side is worse: something is broken, or a verdict is gone.
     pub fn is_worse(&self) -> bool {
         let worse = |change: &Change| matches!(change.kind, Kind::Regression | Kind::LostVerdict);
-        self.pairs.iter().any(|pair| pair.verdicts.iter().any(worse))
+        !self.gone.is_empty()
+            || self.pairs.iter().any(|pair| !pair.gone.is_empty() || pair.verdicts.iter().any(worse))
     }
 }
 
@@ -116,7 +117,7 @@ impl Comparison {
 /// and so are runtimes.
 ///
 /// # Errors
-/// Reports that have no kernel in common.
+/// Reports that have no kernel or no runtime in common.
 pub fn compare(base: &Run, new: &Run) -> Result<Comparison, String> {
     let kernels = pairs::of(&pairs::kernels(base), &pairs::kernels(new));
     if kernels.both.is_empty() {
@@ -128,6 +129,9 @@ pub fn compare(base: &Run, new: &Run) -> Result<Comparison, String> {
         ));
     }
     let runtimes = pairs::of(&pairs::runtimes(base), &pairs::runtimes(new));
+    if runtimes.both.is_empty() {
+        return Err("the reports have no runtime in common, or one of them has no result at all".into());
+    }
     let mut pairs = Vec::new();
     for (base_kernel, new_kernel) in &kernels.both {
         for (base_runtime, new_runtime) in &runtimes.both {
@@ -230,7 +234,7 @@ fn change(kind: Kind, base: &Column<'_>, new: &Column<'_>, then: &Outcome, now: 
         base: then.status,
         new: now.status,
         reason: told.reason.clone(),
-        details: if kind == Kind::Regression { sides_of_first_bad_step(run, told) } else { Vec::new() },
+        details: if kind == Kind::Regression { sides_of_blamed_step(run, told) } else { Vec::new() },
     }
 }
 

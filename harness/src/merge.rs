@@ -133,11 +133,12 @@ fn kernel(name: &str, parts: &[&Part]) -> Result<Kernel, String> {
     // One that never booted anywhere is as the first report has it.
     let first =
         || parts.iter().flat_map(|part| &part.run.kernels).find(|kernel| kernel.name == name).cloned();
-    merged.map(|(_, kernel)| kernel).or_else(first).ok_or_else(|| format!("no report has the kernel {name}"))
+    Ok(merged.map(|(_, kernel)| kernel).or_else(first).expect("the names are those of the parts"))
 }
 
 fn together(a: Kernel, b: &Kernel) -> Kernel {
-    let either = |a: String, b: &String| if a == *b { a } else { format!("{a}, {b}") };
+    // What was joined already may hold it.
+    let either = |a: String, b: &String| if a.contains(b) { a } else { format!("{a}, {b}") };
     let slowest =
         |a: Percentiles, b: Percentiles| Percentiles { p50: a.p50.max(b.p50), p99: a.p99.max(b.p99) };
     Kernel {
@@ -166,6 +167,9 @@ fn results(parts: &[Part], kernels: &[Kernel]) -> Result<Vec<Outcome>, String> {
                 ));
             }
         }
+    }
+    if found.is_empty() {
+        return Err("there is no result in any of these reports".into());
     }
     let mut runtimes: Vec<&str> = found.keys().map(|(_, runtime, _)| *runtime).collect();
     runtimes.sort_unstable();

@@ -235,6 +235,17 @@ impl Totals {
             miss: count(Status::Miss),
         }
     }
+
+    /// How many ended so.
+    pub fn get(&self, status: Status) -> usize {
+        match status {
+            Status::Pass => self.pass,
+            Status::Fail => self.fail,
+            Status::Skip => self.skip,
+            Status::Error => self.error,
+            Status::Miss => self.miss,
+        }
+    }
 }
 
 impl Run {
@@ -281,6 +292,11 @@ impl Outcome {
             baseline: None,
         }
     }
+
+    /// The second run, if it came to something else.
+    pub fn disagreement(&self) -> Option<&Again> {
+        self.again.as_ref().filter(|again| again.status != self.status)
+    }
 }
 
 impl Step {
@@ -302,6 +318,9 @@ impl Step {
 }
 
 impl Status {
+    /// In the order in which they are counted.
+    pub const ALL: [Status; 5] = [Status::Pass, Status::Fail, Status::Skip, Status::Error, Status::Miss];
+
     /// `pass`
     pub fn word(self) -> &'static str {
         match self {

@@ -201,6 +201,19 @@ fn what_is_worse_comes_first() {
     assert!(!compare(&new, &new).unwrap().is_worse());
 }
 
+#[test]
+fn a_scenario_or_a_kernel_that_is_gone_is_a_verdict_that_is_lost() {
+    let run = |kernel, names: &[&str]| {
+        run_of(kernel, &names.iter().map(|name| (*name, observed(4000))).collect::<Vec<_>>())
+    };
+    let (two, one) = (run("k", &["uts/a", "uts/b"]), run("k", &["uts/a"]));
+    assert!(compare(&two, &one).unwrap().is_worse());
+    assert!(!compare(&one, &two).unwrap().is_worse());
+    assert!(compare(&both(one.clone(), run("l", &["uts/a"])), &one).unwrap().is_worse());
+    let told = compare(&one, &run("k", &[])).unwrap_err();
+    assert!(told.contains("no runtime in common"), "{told}");
+}
+
 #[rstest::rstest]
 #[case(Status::Pass, Status::Fail, Some(Kind::Regression))]
 #[case(Status::Skip, Status::Fail, Some(Kind::Regression))]

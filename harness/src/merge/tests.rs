@@ -72,6 +72,11 @@ fn shards_that_do_not_add_up_are_refused() {
     hole[1].run.results.clear();
     assert_eq!(told(&hole), "uts/a on old has no result in any of these reports");
     assert_eq!(told(&[]), "there is no report to merge");
+    let mut empty = [shard(1, 2), shard(2, 2)];
+    for part in &mut empty {
+        part.run.results.clear();
+    }
+    assert_eq!(told(&empty), "there is no result in any of these reports");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::inline::toml;
 use super::{Outcome, Run, Step};
+use crate::explain::quoted;
 use crate::judge::Status;
 
 /// Everything that is known: the reason, the second run, the bad steps, the taint, the kernel log, what was left behind, the
@@ -74,17 +75,26 @@ pub(super) fn of_step(run: &Run, result: &Outcome, step: &Step) -> Vec<String> {
     lines.iter().map(|line| one_line(line)).collect()
 }
 
-/// Where a result is written: the first step that went wrong, or the file.
-pub(crate) fn place_of(run: &Run, result: &Outcome) -> String {
-    let bad = result.steps.iter().find(|step| is_bad(step));
-    bad.map_or_else(|| file(run, result).to_owned(), |step| place(run, result, step))
+/// What is typed to run it once more, if it left a directory.
+pub(super) fn repro_command(result: &Outcome) -> Option<String> {
+    let folder = result.repro.as_ref()?.display().to_string();
+    Some(one_line(&format!("cargo xtask repro {}", quoted(&folder))))
 }
 
-/// What the first step that went wrong expected, and what it observed.
-pub(crate) fn sides_of_first_bad_step(run: &Run, result: &Outcome) -> Vec<String> {
-    let bad = result.steps.iter().find(|step| is_bad(step));
+/// Where a result is written: the step that is to blame, or the file.
+pub(crate) fn place_of(run: &Run, result: &Outcome) -> String {
+    blamed(result).map_or_else(|| file(run, result).to_owned(), |step| place(run, result, step))
+}
+
+/// What the step that is to blame expected, and what it observed.
+pub(crate) fn sides_of_blamed_step(run: &Run, result: &Outcome) -> Vec<String> {
     // The title says nothing that the reason does not.
-    bad.map_or_else(Vec::new, |step| of_step(run, result, step).split_off(1))
+    blamed(result).map_or_else(Vec::new, |step| of_step(run, result, step).split_off(1))
+}
+
+/// The step that made a result what it is; none, if an oracle or the machine's end did.
+pub(super) fn blamed(result: &Outcome) -> Option<&Step> {
+    result.steps.iter().find(|step| is_bad(step) && step.status == result.status)
 }
 
 fn file<'a>(run: &'a Run, result: &'a Outcome) -> &'a str {
