@@ -4,26 +4,30 @@ use super::{Kernel, Outcome, Run};
 use crate::catalogue;
 use crate::judge::Status;
 
-/// Which properties are proven on every kernel of the run.
+/// How much is proven, in a line.
 pub fn coverage(run: &Run) -> String {
+    let everywhere = proven_everywhere(run);
+    let all = catalogue::all();
+    let starred = |id: &&str| all.iter().any(|property| property.starred && property.id == **id);
+    format!(
+        "properties proven: {} of {}, {} of {} of the classic demo",
+        everywhere.len(),
+        all.len(),
+        everywhere.iter().filter(|id| starred(id)).count(),
+        all.iter().filter(|property| property.starred).count()
+    )
+}
+
+/// The properties that are proven on every kernel of the run.
+pub(super) fn proven_everywhere(run: &Run) -> Vec<&'static str> {
     let on = |kernel: &Kernel| {
         let results: Vec<&Outcome> =
             run.results.iter().filter(|result| result.kernel == kernel.name).collect();
         proven(&results)
     };
-    let kernels: Vec<_> = run.kernels.iter().map(on).collect();
-    let proven = |property: &&catalogue::Property| {
-        !kernels.is_empty() && kernels.iter().all(|proven| proven.contains(&property.id.as_str()))
-    };
-    let starred = |property: &&catalogue::Property| property.starred;
-    let all = catalogue::all();
-    format!(
-        "properties proven: {} of {}, {} of {} of the classic demo",
-        all.iter().filter(proven).count(),
-        all.len(),
-        all.iter().filter(starred).filter(proven).count(),
-        all.iter().filter(starred).count()
-    )
+    let mut kernels = run.kernels.iter().map(on);
+    let first = kernels.next().unwrap_or_default();
+    kernels.fold(first, |both, next| both.into_iter().filter(|id| next.contains(id)).collect())
 }
 
 /// The properties that these results prove: a scenario of theirs passed, and none did anything but pass or skip.

@@ -1,8 +1,8 @@
 //! Annotations for GitHub Actions: workflow commands, a line each, that the runner reads from a step's output and shows at the
 //! lines of the scenarios. (Documentation: "Workflow commands for GitHub Actions", "Setting an error message".)
 
-use super::details::{is_bad, of_result};
-use super::{Outcome, Run, Step};
+use super::details::{blamed, of_result, repro_command};
+use super::{Again, Outcome, Run, Step};
 
 /// Errors, and warnings, that GitHub shows of one step; it drops the rest.
 const MOST: usize = 10;
@@ -12,8 +12,8 @@ const MESSAGE: usize = 2000;
 /// One annotation for each distinct failure, however many kernels have it; a warning where a second run disagrees.
 pub fn render(run: &Run) -> String {
     let errors: Vec<String> = distinct(run).iter().map(|failure| failure.command(run)).collect();
-    let flaky = run.results.iter().filter(|result| disagrees(result));
-    let warnings: Vec<String> = flaky.map(|result| warning(run, result)).collect();
+    let flaky = run.results.iter().filter_map(|result| Some((result, result.disagreement()?)));
+    let warnings: Vec<String> = flaky.map(|(result, again)| warning(run, result, again)).collect();
     [limited("error", errors), limited("warning", warnings)].concat()
 }
 
@@ -44,30 +44,20 @@ fn distinct(run: &Run) -> Vec<Failure<'_>> {
     failures
 }
 
-/// The step that made a result what it is.
-fn blamed(result: &Outcome) -> Option<&Step> {
-    result.steps.iter().find(|step| is_bad(step) && step.status == result.status)
-}
-
 impl Failure<'_> {
     fn command(&self, run: &Run) -> String {
         let first = self.results[0];
         let kernels: Vec<&str> = self.results.iter().map(|result| result.kernel.as_str()).collect();
         let title = format!("{}: {} on {}", first.status.word(), first.scenario, kernels.join(", "));
         let mut lines = of_result(run, first);
-        lines.extend(first.repro.as_ref().map(|folder| format!("cargo xtask repro {}", folder.display())));
+        lines.extend(repro_command(first));
         command("error", place(run, first, self.step), &title, &lines.join("\n"))
     }
 }
 
-fn disagrees(result: &Outcome) -> bool {
-    result.again.as_ref().is_some_and(|again| again.status != result.status)
-}
-
-fn warning(run: &Run, result: &Outcome) -> String {
-    let again = result.again.as_ref().map_or("lost", |again| again.status.word());
+fn warning(run: &Run, result: &Outcome, again: &Again) -> String {
     let title = format!("not the same twice: {} on {}", result.scenario, result.kernel);
-    let message = format!("{}, and again in a cold boot {again}", result.status.word());
+    let message = format!("{}, and again in a cold boot {}", result.status.word(), again.status.word());
     command("warning", place(run, result, blamed(result)), &title, &message)
 }
 

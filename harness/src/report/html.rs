@@ -31,7 +31,7 @@ pub fn render(run: &Run) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (summary::headline(run)) " – nsproof" }
+                title { (summary::headline(run).1) " – nsproof" }
                 style { (PreEscaped(STYLE)) }
             }
             body {

@@ -3,35 +3,32 @@
 use std::fmt::Write;
 
 use super::{Outcome, Run, coverage, details};
-use crate::explain::quoted;
+use crate::judge::Status;
 
-/// Bytes after which a failure is told in the table only: GitHub shows no summary of more than 1 MiB.
+/// Bytes for the failures; what has no room is in the table only.
 const ROOM: usize = 512 << 10;
+/// Bytes for all but the last words: GitHub shows no summary of more than 1 MiB.
+const MOST: usize = (1 << 20) - 1024;
 
 /// The report.
 pub fn render(run: &Run) -> String {
     let mut out = String::new();
     let totals = &run.totals;
     push(&mut out, "# nsproof\n");
-    let counts = [
-        (totals.pass, "pass"),
-        (totals.fail, "fail"),
-        (totals.skip, "skip"),
-        (totals.error, "error"),
-        (totals.miss, "miss"),
-    ];
-    let counts: Vec<String> = counts.iter().map(|(count, word)| format!("**{count}** {word}")).collect();
+    let counts = Status::ALL.map(|status| format!("**{}** {}", totals.get(status), status.word()));
     push(&mut out, &format!("{}  \n{}\n", counts.join(", "), coverage(run)));
     kernels(&mut out, run);
-    let mut bad = run.results.iter().filter(|result| result.is_bad());
-    while out.len() < ROOM
-        && let Some(result) = bad.next()
-    {
-        broken(&mut out, run, result);
+    let mut more = 0;
+    for result in run.results.iter().filter(|result| result.is_bad()) {
+        let told = broken(run, result);
+        if out.len() + told.len() > ROOM {
+            more += 1;
+        } else {
+            out.push_str(&told);
+        }
     }
-    match bad.count() {
-        0 => {}
-        more => push(&mut out, &format!("{more} more did not pass: see the table.\n")),
+    if more > 0 {
+        push(&mut out, &format!("{more} more did not pass: see the table.\n"));
     }
     all(&mut out, run);
     out
@@ -50,41 +47,57 @@ fn kernels(out: &mut String, run: &Run) {
     push(out, "");
 }
 
-fn broken(out: &mut String, run: &Run, result: &Outcome) {
-    push(out, &format!("## {}: {}\n", result.status.word(), text(&details::name(run, result))));
+fn broken(run: &Run, result: &Outcome) -> String {
+    let mut out = String::new();
+    push(&mut out, &format!("## {}: {}\n", result.status.word(), text(&details::name(run, result))));
     if let Some(source) = run.scenarios.get(&result.scenario) {
-        push(out, &format!("{}\n", text(&source.about)));
+        push(&mut out, &format!("{}\n", text(&source.about)));
     }
     // A fence longer than any that a line could hold.
-    push(out, "``````text");
+    push(&mut out, "``````text");
     for line in details::of_result(run, result) {
-        push(out, &line);
+        push(&mut out, &line);
     }
-    push(out, "``````\n");
-    if let Some(folder) = &result.repro {
-        // The path is one of this project's making: it holds nothing that ends a span of code.
-        let folder = details::one_line(&quoted(&folder.display().to_string())).replace('`', "");
-        push(out, &format!("Once more: `cargo xtask repro {folder}`\n"));
+    push(&mut out, "``````\n");
+    if let Some(command) = details::repro_command(result) {
+        push(&mut out, &format!("Once more: {}\n", code(&command)));
     }
+    out
+}
+
+/// A span of code that may hold grave accents: its own are one more than any that follow each other in it.
+fn code(text: &str) -> String {
+    let runs = text.split(|c| c != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or(0) + 1);
+    if fence.len() == 1 { format!("`{text}`") } else { format!("{fence} {text} {fence}") }
 }
 
 fn all(out: &mut String, run: &Run) {
     push(out, &format!("<details><summary>All {} results</summary>\n", run.results.len()));
     push(out, "| status | scenario | kernel | covers | time | reason |\n|---|---|---|---|---|---|");
-    for result in &run.results {
-        let expected = if result.is_expected() { " (expected)" } else { "" };
-        let reasons = [result.reason.clone(), details::of_baseline(result)];
-        let cells = [
-            result.status.word().to_owned() + expected,
-            result.scenario.clone(),
-            result.kernel.clone(),
-            result.covers.join(" "),
-            format!("{} ms", result.duration_ms),
-            reasons.into_iter().flatten().collect::<Vec<_>>().join("; "),
-        ];
-        push(out, &format!("| {} |", cells.map(|words| cell(&words)).join(" | ")));
+    for (number, result) in run.results.iter().enumerate() {
+        let row = row(result);
+        if out.len() + row.len() > MOST {
+            push(out, &format!("\n{} more: see the JSON report", run.results.len() - number));
+            break;
+        }
+        push(out, &row);
     }
     push(out, "\n</details>");
+}
+
+fn row(result: &Outcome) -> String {
+    let expected = if result.is_expected() { " (expected)" } else { "" };
+    let reasons = [result.reason.clone(), details::of_baseline(result)];
+    let cells = [
+        result.status.word().to_owned() + expected,
+        result.scenario.clone(),
+        result.kernel.clone(),
+        result.covers.join(" "),
+        format!("{} ms", result.duration_ms),
+        reasons.into_iter().flatten().collect::<Vec<_>>().join("; "),
+    ];
+    format!("| {} |", cells.map(|words| cell(&words)).join(" | "))
 }
 
 /// One cell of a table.

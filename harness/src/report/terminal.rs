@@ -2,12 +2,11 @@
 
 use std::fmt::Write;
 
-use super::details::{is_bad, of_baseline, one_line};
+use super::details::{is_bad, of_baseline, one_line, repro_command};
 use super::inline::toml;
 use super::paint::{Paint, shortened};
 use super::{Outcome, Run, Step, coverage};
 use crate::diagnostic::plural;
-use crate::explain::quoted;
 use crate::judge::Status;
 
 /// The report; `colour` only for a terminal.
@@ -68,16 +67,10 @@ fn details(out: &mut String, paint: Paint, run: &Run, result: &Outcome, many: bo
     }
     list(out, "left behind", &result.left_behind);
     list(out, "console", &result.console);
-    if let Some(folder) = &result.repro {
+    if let (Some(folder), Some(command)) = (&result.repro, repro_command(result)) {
         push(out, "");
         push(out, &format!("  all that is known of it: {}", one_line(&folder.display().to_string())));
-        push(
-            out,
-            &format!(
-                "  once more: cargo xtask repro {} [--shell]",
-                one_line(&quoted(&folder.display().to_string()))
-            ),
-        );
+        push(out, &format!("  once more: {command} [--shell]"));
     }
 }
 
@@ -132,15 +125,8 @@ fn list(out: &mut String, title: &str, lines: &[String]) {
 }
 
 fn summary(out: &mut String, paint: Paint, run: &Run) {
-    let totals = &run.totals;
-    let counts = [
-        (totals.pass, Status::Pass),
-        (totals.fail, Status::Fail),
-        (totals.skip, Status::Skip),
-        (totals.error, Status::Error),
-        (totals.miss, Status::Miss),
-    ];
-    let counts = counts.map(|(count, status)| {
+    let counts = Status::ALL.map(|status| {
+        let count = run.totals.get(status);
         let text = format!("{count} {}", status.word());
         if count == 0 { text } else { paint.status(status, &text) }
     });

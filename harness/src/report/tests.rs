@@ -153,6 +153,24 @@ fn a_job_summary_is_not_larger_than_github_takes() {
     assert!(text.len() < 1 << 20, "{}", text.len());
     assert!(text.contains("more did not pass: see the table."), "{text:.300}");
     assert_eq!(text.matches("| fail |").count(), 200);
+    // One that has no room doesn't take it from the next.
+    run.results[0].console = vec!["x".repeat(2 << 20)];
+    let text = markdown::render(&run);
+    assert!(text.len() < 1 << 20, "{}", text.len());
+    assert!(text.matches("## fail").count() > 20, "{text:.300}");
+    let pass = Outcome { status: Status::Pass, console: Vec::new(), ..run.results[1].clone() };
+    run.results = vec![pass; 20_000];
+    let text = markdown::render(&run);
+    assert!(text.len() < 1 << 20, "{}", text.len());
+    assert!(text.ends_with("more: see the JSON report\n\n</details>\n"), "{}", &text[text.len() - 200..]);
+}
+
+#[test]
+fn a_path_is_typed_as_it_is() {
+    let mut run = run();
+    run.results[1].repro = Some("a `b` ``c".into());
+    let text = markdown::render(&run);
+    assert!(text.contains("Once more: ``` cargo xtask repro 'a `b` ``c' ```\n"), "{text}");
 }
 
 #[test]

@@ -8,6 +8,9 @@ const letter = (status) => status[0].toUpperCase();
 const tile = (status) => el("i", { class: "tile " + status, "aria-hidden": "true" }, letter(status));
 const milliseconds = (ms) => (ms == null ? null : (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms");
 
+/** As one word of a shell. */
+const shellWord = (text) => (/^[\w\/.,:=+@%-]+$/.test(text) ? text : "'" + text.replaceAll("'", "'\\''") + "'");
+
 /** Everything that is known of a result. */
 function detail(result) {
   const source = run.scenarios[result.scenario];
@@ -18,7 +21,7 @@ function detail(result) {
     result.reason && el("p", { class: "reason " + result.status }, result.reason),
     result.baseline && baseline(result),
     result.again && again(result),
-    result.repro && el("p", { class: "where" }, "Run it again: ", el("code", {}, "cargo xtask repro " + result.repro)),
+    result.repro && el("p", { class: "where" }, "Run it again: ", el("code", {}, "cargo xtask repro " + shellWord(result.repro))),
     result.covers.length > 0 && el("ul", { class: "covers" }, result.covers.map((id) => el("li", {}, el("b", {}, id), " ", properties[id] ?? ""))),
     section("Steps", el("ol", { class: "steps" }, result.steps.map((one) => step(one)))),
     lines("Kernel log", result.kernel_log),

@@ -8,16 +8,6 @@ use super::notes;
 use crate::plan::NamedSpec;
 use crate::report::details;
 
-const NAMESPACES: [(Namespace, &str); 7] = [
-    (Namespace::User, "user"),
-    (Namespace::Pid, "pid"),
-    (Namespace::Uts, "uts"),
-    (Namespace::Ipc, "ipc"),
-    (Namespace::Net, "net"),
-    (Namespace::Mount, "mount"),
-    (Namespace::Cgroup, "cgroup"),
-];
-
 // Pixels.
 const LABELS: usize = 58;
 const COLUMN: usize = 236;
@@ -43,7 +33,7 @@ pub(super) fn render(containers: &[NamedSpec]) -> Markup {
     let links: Vec<Wire<'_>> = wires(containers);
     let notes: Vec<Vec<String>> = containers.iter().map(|container| notes::of(&container.spec)).collect();
     let lanes = HEAD + 12;
-    let network = lanes + NAMESPACES.len() * LANE + 8;
+    let network = lanes + Namespace::ALL.len() * LANE + 8;
     let words = network + links.len() * LINK + 12;
     let height = words + notes.iter().map(Vec::len).max().unwrap_or(0) * NOTE + 8;
     let width = left(containers.len() + 1) - GAP + 2;
@@ -56,8 +46,8 @@ pub(super) fn render(containers: &[NamedSpec]) -> Markup {
             @for (column, container) in (1..).zip(containers) {
                 (head(column, &container.name, container.spec.hostname.as_deref().unwrap_or_default()))
             }
-            @for (row, (namespace, name)) in NAMESPACES.iter().enumerate() {
-                (lane(containers, *namespace, name, lanes + row * LANE))
+            @for (row, namespace) in Namespace::ALL.into_iter().enumerate() {
+                (lane(containers, namespace, lanes + row * LANE))
             }
             @for (row, wire) in links.iter().enumerate() { (self::wire(wire, network + row * LINK)) }
             @for (column, lines) in (1..).zip(&notes) { (self::notes(column, lines, words)) }
@@ -68,8 +58,8 @@ pub(super) fn render(containers: &[NamedSpec]) -> Markup {
 /// The drawing in words.
 fn told(containers: &[NamedSpec]) -> String {
     let own = |container: &NamedSpec| {
-        let own = NAMESPACES.iter().filter(|(namespace, _)| container.spec.namespaces.contains(namespace));
-        let names: Vec<&str> = own.map(|(_, name)| *name).collect();
+        let own = Namespace::ALL.iter().filter(|namespace| container.spec.namespaces.contains(namespace));
+        let names: Vec<String> = own.map(Namespace::to_string).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         format!("{}: own namespaces {names}", container.name)
     };
@@ -111,10 +101,10 @@ fn owners(containers: &[NamedSpec], namespace: Namespace) -> Vec<Owner> {
     owners
 }
 
-fn lane(containers: &[NamedSpec], namespace: Namespace, name: &str, y: usize) -> Markup {
+fn lane(containers: &[NamedSpec], namespace: Namespace, y: usize) -> Markup {
     let owners = owners(containers, namespace);
     html! {
-        text.lane x="0" y=(y + 14) { (name) }
+        text.lane x="0" y=(y + 14) { (namespace.to_string()) }
         @for (column, owner) in owners.iter().enumerate() {
             @if let Some(next) = (column + 1..owners.len()).find(|&next| owners[next] == *owner) {
                 path.joint.{ "s" (shade(owner)) } d=(joint(column, next, y)) {}

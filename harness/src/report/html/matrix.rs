@@ -92,7 +92,7 @@ fn cell(index: usize, result: &Outcome) -> Markup {
     let label = format!("{} on {}: {word}", result.scenario, result.kernel);
     let title = result.reason.clone().unwrap_or_else(|| format!("{} ms", result.duration_ms));
     let title = details::of_baseline(result).map_or(title.clone(), |words| format!("{title}; {words}"));
-    let disagrees = result.again.as_ref().is_some_and(|again| again.status != result.status);
+    let disagrees = result.disagreement().is_some();
     html! {
         button.cell.(word).disagrees[disagrees].known[result.is_expected()] type="button" data-result=(index) aria-label=(label) title=(title) {
             b { (summary::letter(result.status)) } span { (word) }

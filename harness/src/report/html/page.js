@@ -114,9 +114,12 @@ function title(result) {
     button("previous", "↑", "The one before that did not pass"), button("next", "↓", "The next one that did not pass"), button("close", "✕", "Close (Escape)"));
 }
 
+/** Whether it is to be looked at: it did not pass, and no filter hides it. */
+const isShownNews = ({ td, result, button }) => isNews(result) && !td.hidden && !td.parentNode.hidden && !button.classList.contains("dim");
+
 /** The next shown result in that direction that is bad. */
 function neighbour(direction) {
-  const bad = all.filter(({ td, result, button }) => (isNews(result) && !td.hidden && !td.parentNode.hidden && !button.classList.contains("dim")) || button === opened?.button);
+  const bad = all.filter((cell) => isShownNews(cell) || cell === opened);
   return bad[bad.findIndex((cell) => cell === opened) + direction];
 }
 
@@ -182,9 +185,12 @@ window.addEventListener("hashchange", show);
 
 // On paper nothing can be opened: what did not pass is printed after the matrix.
 const paper = document.getElementById("paper");
+const PRINTED = 100;
 window.addEventListener("beforeprint", () => {
-  const bad = all.filter(({ td, result, button }) => isNews(result) && !td.hidden && !td.parentNode.hidden && !button.classList.contains("dim"));
-  paper.replaceChildren(...bad.slice(0, 100).map(({ result }) => el("article", {}, el("h2", {}, `${result.status}: ${result.scenario}`), detail(result))));
+  const bad = all.filter(isShownNews);
+  const articles = bad.slice(0, PRINTED).map(({ result }) => el("article", {}, el("h2", {}, `${result.status}: ${result.scenario}`), detail(result)));
+  const more = bad.length > PRINTED && el("p", {}, `${bad.length - PRINTED} more did not pass: filter the page, and print it again.`);
+  paper.replaceChildren(...articles, ...(more ? [more] : []));
 });
 window.addEventListener("afterprint", () => paper.replaceChildren());
 

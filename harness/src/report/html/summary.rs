@@ -5,14 +5,15 @@ use maud::{Markup, html};
 use crate::catalogue::{self, Property};
 use crate::diagnostic::plural;
 use crate::judge::Status;
-use crate::report::{Kernel, Outcome, Run, coverage};
+use crate::report::coverage::{coverage, proven_everywhere};
+use crate::report::{Kernel, Outcome, Run};
 
 /// The statuses, those to look at first first.
 pub(super) const STATUSES: [Status; 5] =
     [Status::Fail, Status::Miss, Status::Error, Status::Skip, Status::Pass];
 
-/// How it ended, in a sentence. What a baseline knows of is no news.
-pub(super) fn headline(run: &Run) -> String {
+/// How it ended, in a sentence, and as one status. What a baseline knows of is no news.
+pub(super) fn headline(run: &Run) -> (Status, String) {
     let all = plural(run.results.len(), "result");
     let count = |is: &dyn Fn(&Outcome) -> bool| run.results.iter().filter(|result| is(result)).count();
     let bad = |status| count(&|result| result.status == status && result.is_bad());
@@ -20,30 +21,31 @@ pub(super) fn headline(run: &Run) -> String {
         (bad(Status::Fail), bad(Status::Error) + bad(Status::Miss), bad(Status::Pass));
     let passed = run.totals.pass;
     if broken > 0 {
-        format!("Isolation is broken in {broken} of {all}")
+        (Status::Fail, format!("Isolation is broken in {broken} of {all}"))
     } else if lost > 0 {
-        format!("No verdict in {lost} of {all}")
+        (Status::Miss, format!("No verdict in {lost} of {all}"))
     } else if fixed > 0 {
-        format!("{fixed} of {all} passed where the baseline expects a failure")
+        (Status::Fail, format!("{fixed} of {all} passed where the baseline expects a failure"))
     } else if passed == 0 {
-        format!("Nothing was proven: {all}, none passed")
+        (Status::Skip, format!("Nothing was proven: {all}, none passed"))
     } else if passed == run.results.len() {
-        format!("Isolation holds: all of {all} passed")
+        (Status::Pass, format!("Isolation holds: all of {all} passed"))
     } else {
         let known = count(&|result| result.status == Status::Fail);
         let known = if known > 0 { format!(", {known} failed as known") } else { String::new() };
-        format!("Isolation holds: {passed} of {all} passed, {} skipped{known}", run.totals.skip)
+        let skipped = run.totals.skip;
+        (Status::Pass, format!("Isolation holds: {passed} of {all} passed, {skipped} skipped{known}"))
     }
 }
 
 pub(super) fn render(run: &Run) -> Markup {
     let totals = &run.totals;
-    let bad = run.results.iter().filter(|result| result.is_bad());
-    let worst = STATUSES.into_iter().find(|status| count(bad.clone(), *status) > 0);
+    let (status, headline) = headline(run);
+    let proven = proven_everywhere(run);
     html! {
-        header class={ "top " (worst.map_or("pass", Status::word)) } {
+        header class={ "top " (status.word()) } {
             p.brand { "nsproof " (run.nsproof) " · " time { (run.started) } }
-            h1 { (headline(run)) }
+            h1 { (headline) }
             (bar(&run.results))
             p.coverage { (coverage(run)) }
         }
@@ -53,7 +55,7 @@ pub(super) fn render(run: &Run) -> Markup {
         details.properties {
             summary { "Properties" small { " one square each; click to see what proves it" } }
             div.squares {
-                @for property in catalogue::all() { (square(run, property)) }
+                @for property in catalogue::all() { (square(run, property, &proven)) }
             }
             (legend())
         }
@@ -62,7 +64,7 @@ pub(super) fn render(run: &Run) -> Markup {
             div.chips role="group" aria-label="Status" {
                 @for status in STATUSES {
                     button.chip.(status.word()) type="button" data-status=(status.word()) aria-pressed="false" {
-                        (tile(status)) " " (status.word()) " " b { (of(totals, status)) }
+                        (tile(status)) " " (status.word()) " " b { (totals.get(status)) }
                     }
                 }
             }
@@ -91,16 +93,6 @@ pub(super) fn letter(status: Status) -> char {
         Status::Skip => 'S',
         Status::Error => 'E',
         Status::Miss => 'M',
-    }
-}
-
-fn of(totals: &crate::report::Totals, status: Status) -> usize {
-    match status {
-        Status::Pass => totals.pass,
-        Status::Fail => totals.fail,
-        Status::Skip => totals.skip,
-        Status::Error => totals.error,
-        Status::Miss => totals.miss,
     }
 }
 
@@ -153,16 +145,23 @@ fn card(run: &Run, kernel: &Kernel) -> Markup {
     }
 }
 
-/// How the results that cover a property ended: the word of a status, or `none`.
-fn state(run: &Run, id: &str) -> &'static str {
+/// How the results that cover a property ended: the word of a status, or `none`. One kernel where nothing passed is enough that
+/// it isn't proven.
+fn state(run: &Run, id: &str, proven: &[&str]) -> &'static str {
     let covering = run.results.iter().filter(|result| result.covers.iter().any(|covered| covered == id));
     let statuses: Vec<Status> = covering.map(|result| result.status).collect();
-    let worst = STATUSES.into_iter().find(|status| statuses.contains(status));
-    worst.map_or("none", Status::word)
+    let bad = STATUSES.into_iter().find(|status| *status != Status::Pass && statuses.contains(status));
+    match bad {
+        _ if proven.contains(&id) => Status::Pass.word(),
+        Some(status) => status.word(),
+        None if statuses.is_empty() => "none",
+        // It passed, but not on every kernel.
+        None => Status::Skip.word(),
+    }
 }
 
-fn square(run: &Run, property: &Property) -> Markup {
-    let state = state(run, &property.id);
+fn square(run: &Run, property: &Property, proven: &[&str]) -> Markup {
+    let state = state(run, &property.id, proven);
     let told = if state == "none" { "not covered by this run" } else { state };
     let words = format!("{} ({told}): {}", property.id, property.text);
     html! {

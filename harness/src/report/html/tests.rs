@@ -1,7 +1,7 @@
 use super::*;
 use crate::judge::Status;
-use crate::report::Expected;
 use crate::report::tests::run;
+use crate::report::{Expected, Kernel};
 
 /// The text of the element that begins with this.
 fn inside<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
@@ -47,18 +47,19 @@ fn texts_are_escaped_where_they_stand() {
 }
 
 #[rstest::rstest]
-#[case(&[Status::Pass, Status::Fail, Status::Miss], "Isolation is broken in 1 of 3 results")]
-#[case(&[Status::Pass, Status::Error, Status::Miss], "No verdict in 2 of 3 results")]
-#[case(&[Status::Skip], "Nothing was proven: 1 result, none passed")]
-#[case(&[], "Nothing was proven: 0 results, none passed")]
-#[case(&[Status::Pass, Status::Skip], "Isolation holds: 1 of 2 results passed, 1 skipped")]
-#[case(&[Status::Pass], "Isolation holds: all of 1 result passed")]
-fn the_headline_is_how_it_ended(#[case] statuses: &[Status], #[case] headline: &str) {
+#[case(&[Status::Pass, Status::Fail, Status::Miss], Status::Fail, "Isolation is broken in 1 of 3 results")]
+#[case(&[Status::Pass, Status::Error, Status::Miss], Status::Miss, "No verdict in 2 of 3 results")]
+#[case(&[Status::Skip], Status::Skip, "Nothing was proven: 1 result, none passed")]
+#[case(&[], Status::Skip, "Nothing was proven: 0 results, none passed")]
+#[case(&[Status::Pass, Status::Skip], Status::Pass, "Isolation holds: 1 of 2 results passed, 1 skipped")]
+#[case(&[Status::Pass], Status::Pass, "Isolation holds: all of 1 result passed")]
+fn the_headline_is_how_it_ended(#[case] ended: &[Status], #[case] status: Status, #[case] words: &str) {
     let mut run = run();
     let of = |status: &Status| Outcome { status: *status, ..run.results[0].clone() };
-    run.results = statuses.iter().map(of).collect();
+    run.results = ended.iter().map(of).collect();
     run.totals = crate::report::Totals::of(&run.results);
-    assert_eq!(summary::headline(&run), headline);
+    assert_eq!(summary::headline(&run), (status, words.to_owned()));
+    assert!(render(&run).contains(&format!("<header class=\"top {}\">", status.word())));
 }
 
 #[test]
@@ -68,13 +69,25 @@ fn what_a_baseline_expects_is_no_news() {
     run.totals = crate::report::Totals::of(&run.results);
     let expected = |status| Some(Expected { status, reason: "#1".into(), place: "baseline.toml:1".into() });
     run.results[1].baseline = expected(Status::Fail);
-    assert_eq!(
-        summary::headline(&run),
-        "Isolation holds: 1 of 2 results passed, 0 skipped, 1 failed as known"
-    );
+    let known = "Isolation holds: 1 of 2 results passed, 0 skipped, 1 failed as known";
+    assert_eq!(summary::headline(&run), (Status::Pass, known.to_owned()));
     assert!(render(&run).contains("expected: #1"));
     run.results[0].baseline = expected(Status::Fail);
-    assert_eq!(summary::headline(&run), "1 of 2 results passed where the baseline expects a failure");
+    let fixed = "1 of 2 results passed where the baseline expects a failure";
+    assert_eq!(summary::headline(&run), (Status::Fail, fixed.to_owned()));
+}
+
+#[test]
+fn a_property_is_green_only_if_it_is_proven_on_every_kernel() {
+    let mut run = run();
+    let square = |run: &Run| inside(&render(run), "data-property=\"P1\" title=\"P1 (", ")").to_owned();
+    assert_eq!(square(&run), "fail");
+    run.results.truncate(1);
+    assert_eq!(square(&run), "pass");
+    run.kernels.push(Kernel { name: "other".into(), ..run.kernels[0].clone() });
+    assert_eq!(square(&run), "skip");
+    run.results.clear();
+    assert_eq!(square(&run), "not covered by this run");
 }
 
 #[test]
