@@ -75,18 +75,38 @@ const CAPABILITIES: Table = &[
     ("AUDIT_CONTROL", "CONFIG_AUDIT"),
     ("AUDIT_READ", "CONFIG_AUDIT"),
     ("AUDIT_WRITE", "CONFIG_AUDIT"),
+    ("BLOCK_SUSPEND", "CONFIG_SUSPEND"),
     ("BPF", "CONFIG_BPF_SYSCALL"),
     ("DAC_READ_SEARCH", "CONFIG_FHANDLE"),
     ("IPC_OWNER", "CONFIG_SYSVIPC"),
+    ("LINUX_IMMUTABLE", "CONFIG_TMPFS_XATTR"),
     ("PERFMON", "CONFIG_PERF_EVENTS"),
     ("SETFCAP", "CONFIG_TMPFS_XATTR"),
     ("SYS_MODULE", "CONFIG_MODULES"),
     ("SYS_PACCT", "CONFIG_BSD_PROCESS_ACCT"),
+    ("SYS_RAWIO", "CONFIG_X86_IOPL_IOPERM"),
+    ("SYS_TIME", "CONFIG_POSIX_TIMERS"),
 ];
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    #[test]
+    fn what_a_scenario_needs_is_known_and_in_the_fragment() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let fragment = std::fs::read_to_string(root.join("vm/kernel.config")).unwrap();
+        let scenarios = crate::scenario::load(&root.join("scenarios"), &[]).unwrap();
+        let needs: Vec<&Need> = scenarios.iter().flat_map(|scenario| &scenario.needs).collect();
+        assert!(needs.len() > 20);
+        for need in needs {
+            let option = option(need).unwrap_or_else(|| panic!("no option is known for {need:?}"));
+            let line = format!("{option}=y");
+            assert!(fragment.lines().any(|found| found == line), "{line} is not in vm/kernel.config");
+        }
+    }
 
     #[rstest::rstest]
     #[case(Need::Module("veth".into()), Some("CONFIG_VETH"))]

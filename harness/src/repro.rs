@@ -105,11 +105,16 @@ pub(crate) struct Trace {
 
 /// The directory of a scenario on a kernel.
 pub(crate) fn place(folder: &Path, kernel: &str, scenario: &str) -> PathBuf {
-    // A kernel may be a path, and is one folder here.
-    let usual = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
-    let name: String = kernel.chars().map(|c| if usual(c) { c } else { '-' }).collect();
-    let name = name.trim_matches(['-', '.']);
-    folder.join(if name.is_empty() { "kernel" } else { name }).join(scenario)
+    // A kernel may be a path, and is one folder here, and no other kernel's.
+    let mut name = String::new();
+    for byte in kernel.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_+".contains(&byte) || (byte == b'.' && !name.is_empty()) {
+            name.push(byte.into());
+        } else {
+            name += &format!("%{byte:02X}");
+        }
+    }
+    folder.join(name).join(scenario)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use runtime::sys::probe::raw::{self, Argument};
 use runtime::sys::process::{self, Birth, Status, clone, exit};
 use runtime::sys::{Errno, Signal, signal};
 
-use super::ops::{self, KINDS};
+use super::ops;
 use crate::plan::Need;
 
 /// A system call that waits is there.
@@ -22,8 +22,7 @@ pub(super) fn unmet(need: &Need) -> io::Result<Option<String>> {
         Need::Module(name) => (has_module(name)?, format!("no module `{name}`, loaded or built in")),
         Need::Filesystem(name) => (has_filesystem(name)?, format!("no `{name}` in /proc/filesystems")),
         Need::Namespace(kind) => {
-            let name = KINDS.iter().find(|(known, _)| known == kind).map_or("", |(_, name)| name);
-            let path = format!("/proc/self/ns/{name}");
+            let path = format!("/proc/self/ns/{}", kind.file());
             (Path::new(&path).exists(), format!("no {path}"))
         }
         Need::Path(path) => (Path::new(path).exists(), format!("no {path}")),

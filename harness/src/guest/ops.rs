@@ -11,7 +11,6 @@ mod process;
 mod program;
 
 pub(super) use exercise::{cannot_exercise, needs_stranger};
-pub(super) use namespaces::KINDS;
 pub(super) use program::{ARGUMENT as WHO, introduce};
 
 use std::io;

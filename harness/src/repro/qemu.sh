@@ -19,8 +19,7 @@ mkfifo "$work/requests"
 # Open for reading too: nobody has to wait for the other end.
 exec 3<>"$work/requests"
 
-@QEMU@ \
-        @ARGUMENTS@ \
+@QEMU@@ARGUMENTS@ \
         "$@" <"$work/requests" |
     while read -r line; do
         printf '%s\n' "$line"

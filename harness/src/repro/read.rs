@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use vm::{Cache, Progress};
 
 use super::{Error, Record, SCHEMA, file};
@@ -42,11 +43,13 @@ impl Recording {
     /// A file that is missing or damaged, a directory of another schema, a scenario that is none any more.
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(file::RECORD);
-        let Head { schema, nsproof } = json(&path)?;
+        let value: Value = json(&path)?;
+        let head = Head::deserialize(&value);
+        let Head { schema, nsproof } = head.map_err(|error| Error::damaged(path.clone(), error))?;
         if schema != u64::from(SCHEMA) {
             return Err(Error::Schema { path, found: schema, nsproof });
         }
-        let record: Record = json(&path)?;
+        let record: Record = serde_json::from_value(value).map_err(|error| Error::damaged(path, error))?;
         let path = folder.join(file::REQUEST);
         let Request::Run(request) = json(&path)? else {
             return Err(Error::damaged(path, "this asks for no scenario"));

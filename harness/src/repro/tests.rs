@@ -6,9 +6,10 @@ use crate::report::Step;
 
 #[rstest::rstest]
 #[case("distro", "uts/hostname", "out/distro/uts/hostname")]
-#[case("apt:linux-image-amd64@sid", "a", "out/apt-linux-image-amd64-sid/a")]
-#[case("/src/linux", "a", "out/src-linux/a")]
-#[case("../..", "a", "out/kernel/a")]
+#[case("apt:linux-image-amd64@sid", "a", "out/apt%3Alinux-image-amd64%40sid/a")]
+#[case("/src/linux", "a", "out/%2Fsrc%2Flinux/a")]
+#[case("-src-linux", "a", "out/-src-linux/a")]
+#[case("../..", "a", "out/%2E.%2F../a")]
 fn a_kernel_is_one_folder(#[case] kernel: &str, #[case] scenario: &str, #[case] expected: &str) {
     assert_eq!(place(Path::new("out"), kernel, scenario), PathBuf::from(expected));
 }

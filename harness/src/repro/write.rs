@@ -1,6 +1,7 @@
 //! Writes a directory.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -147,9 +148,13 @@ fn guest<'a>(run: &'a Run<'_>) -> Guest<'a> {
 
 /// The machine by hand, for whoever has no nsproof at hand or wants to change QEMU's arguments.
 fn script(config: &Config, record: &Record) -> String {
-    let words: Vec<_> = by_hand(config).iter().map(|word| quoted(&word.to_string_lossy())).collect();
     // An option and its value stay on one line.
-    let arguments = words.join(" ").replace(" -", " \\\n        -");
+    let argument = |word: &OsString| {
+        let word = word.to_string_lossy();
+        let before = if word.starts_with('-') { " \\\n        " } else { " " };
+        format!("{before}{}", quoted(&word))
+    };
+    let arguments: String = by_hand(config).iter().map(argument).collect();
     let checked = |file: &Hashed| format!("{} {}", quoted(&file.path.display().to_string()), file.sha256);
     include_str!("qemu.sh")
         .replace("@QEMU@", &quoted(&config.qemu.program.display().to_string()))

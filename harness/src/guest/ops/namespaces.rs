@@ -11,25 +11,14 @@ use super::identity::pid_of;
 use super::{Done, Refusal, done};
 use crate::operation::{Setns, Subject};
 
-/// Each kind, and its file's name in `/proc/PID/ns`.
-pub(in crate::guest) const KINDS: &[(Namespace, &str)] = &[
-    (Namespace::User, "user"),
-    (Namespace::Pid, "pid"),
-    (Namespace::Uts, "uts"),
-    (Namespace::Ipc, "ipc"),
-    (Namespace::Net, "net"),
-    (Namespace::Mount, "mnt"),
-    (Namespace::Cgroup, "cgroup"),
-];
-
 pub(super) fn inodes(subject: &Subject) -> Done {
     let pid = pid_of(subject)?;
     let mut inodes = Map::new();
-    for (kind, file) in KINDS {
-        let link = fs::read_link(format!("/proc/{pid}/ns/{file}"))?;
+    for kind in Namespace::ALL {
+        let link = fs::read_link(format!("/proc/{pid}/ns/{}", kind.file()))?;
         let inode = inode(&link.to_string_lossy());
         let inode = inode.ok_or_else(|| Refusal::Broken(format!("{} is no namespace", link.display())))?;
-        inodes.insert(word(*kind)?, inode.into());
+        inodes.insert(kind.to_string(), inode.into());
     }
     Ok(inodes.into())
 }
@@ -37,11 +26,6 @@ pub(super) fn inodes(subject: &Subject) -> Done {
 /// `4026531838` of `uts:[4026531838]`.
 fn inode(link: &str) -> Option<u64> {
     link.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
-}
-
-/// The kind's word in a scenario.
-fn word(kind: Namespace) -> Result<String, Refusal> {
-    Ok(serde_json::to_value(kind)?.as_str().unwrap_or_default().to_owned())
 }
 
 /// One by one, in the kernel's order: a user namespace first, for it owns the others.
@@ -52,9 +36,9 @@ pub(super) fn unshare(kinds: &[Namespace]) -> Done {
 }
 
 pub(super) fn join(target: &Setns) -> Done {
-    let name = KINDS.iter().find(|(kind, _)| *kind == target.namespace).map_or("", |(_, name)| name);
-    let file = File::open(format!("/proc/{}/ns/{name}", pid_of(&target.of)?))?;
-    namespace::join(file.as_fd(), target.namespace)?;
+    let kind = target.namespace;
+    let file = File::open(format!("/proc/{}/ns/{}", pid_of(&target.of)?, kind.file()))?;
+    namespace::join(file.as_fd(), kind)?;
     Ok(Value::Null)
 }
 
@@ -71,8 +55,8 @@ mod tests {
     #[test]
     fn every_kind_is_looked_at() {
         let told = inodes(&Subject::Actor).expect("this process has namespaces");
-        for (kind, _) in KINDS {
-            assert!(told[word(*kind).unwrap()].as_u64().is_some(), "{kind:?}");
+        for kind in Namespace::ALL {
+            assert!(told[kind.to_string()].as_u64().is_some(), "{kind:?}");
         }
     }
 }

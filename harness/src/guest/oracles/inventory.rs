@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use runtime::spec;
 use runtime::sys::probe::ipc::Kind;
 use runtime::sys::{Errno, errno_of};
 
-use crate::guest::ops::KINDS;
 use crate::guest::parse;
 
 /// Folders in which a new name is a leftover.
@@ -155,7 +155,7 @@ fn name_in_stat(stat: &str) -> Option<String> {
 /// The namespaces of a process that are not this one's own: `net:[4026532177]`.
 fn namespaces(pid: i32) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
-    for (_, name) in KINDS {
+    for name in spec::Namespace::ALL.map(spec::Namespace::file) {
         let theirs = present(fs::read_link(format!("/proc/{pid}/ns/{name}")))?;
         if theirs != present(fs::read_link(format!("/proc/self/ns/{name}")))? && theirs != Path::new("") {
             found.push(theirs.to_string_lossy().into_owned());
