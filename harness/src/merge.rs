@@ -1,5 +1,9 @@
 //! Several reports as one: the shards of a run, the kernels of a fleet, or both. What does not add up is told, never guessed.
 
+mod jobs;
+
+pub use jobs::{Job, stand_in};
+
 use std::collections::BTreeMap;
 
 use crate::report::{Kernel, Outcome, Percentiles, Run, Totals};

@@ -17,6 +17,11 @@ impl Shard {
     /// All there is.
     pub const WHOLE: Shard = Shard { index: 1, total: 1 };
 
+    /// Each of so many parts.
+    pub fn all(total: usize) -> impl Iterator<Item = Shard> {
+        (1..=total).map(move |index| Shard { index, total })
+    }
+
     /// Which part, from 1.
     pub fn index(self) -> usize {
         self.index
@@ -80,13 +85,13 @@ mod tests {
     #[case(2, 70)]
     #[case(5, 3)]
     fn the_parts_are_the_whole_and_have_nothing_in_common(#[case] total: usize, #[case] pairs: usize) {
-        let parts = (1..=total).map(|index| Shard { index, total });
+        let parts: Vec<Shard> = Shard::all(total).collect();
         let mut all: Vec<usize> =
-            parts.clone().flat_map(|part| (0..pairs).filter(move |position| part.has(*position))).collect();
+            parts.iter().flat_map(|part| (0..pairs).filter(move |position| part.has(*position))).collect();
         all.sort_unstable();
         assert_eq!(all, (0..pairs).collect::<Vec<_>>());
         let sizes: Vec<usize> =
-            parts.map(|part| (0..pairs).filter(|position| part.has(*position)).count()).collect();
+            parts.iter().map(|part| (0..pairs).filter(|position| part.has(*position)).count()).collect();
         assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{sizes:?}");
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::judge::Verdict;
+use crate::judge::{Status, Verdict};
 use crate::plan::Need;
 use crate::report::Source;
 
@@ -106,4 +106,30 @@ fn parts_of_different_runs_are_refused() {
     );
     let edited = |run: &mut Run| run.scenarios.get_mut("uts/a").unwrap().text.push('#');
     assert!(other(&edited).starts_with("the scenario uts/a is another one in b than in a"));
+}
+
+#[test]
+fn a_job_that_gave_no_report_is_a_miss_and_no_other() {
+    let job = |kernel: &str, shard: &str| Job {
+        kernel: kernel.into(),
+        shard: shard.parse().unwrap(),
+        name: format!("{kernel} {shard}"),
+    };
+    let jobs = [job("old", "1/2"), job("old", "2/2"), job("new", "1/2"), job("new", "2/2")];
+    let mut parts = vec![part("b", &["old"], "2/2"), part("c", &["new"], "1/2"), part("d", &["new"], "2/2")];
+    let there = parts[1..].to_vec();
+    stand_in(&mut parts, &jobs[1..]).unwrap();
+    assert_eq!(parts.len(), 3);
+    stand_in(&mut parts, &jobs).unwrap();
+    let merged = merge(&parts).unwrap();
+    let lost: Vec<_> = merged.results.iter().filter(|result| result.status == Status::Miss).collect();
+    let told: Vec<_> = lost.iter().map(|it| (it.kernel.as_str(), it.scenario.as_str())).collect();
+    assert_eq!(told, [("old", "net/lo"), ("old", "uts/b")]);
+    assert_eq!(lost[0].reason.as_deref(), Some("the job old 1/2 gave no report"));
+    assert_eq!((merged.totals.skip, merged.totals.miss), (4, 2));
+
+    // Both parts of a kernel.
+    let mut parts = there;
+    stand_in(&mut parts, &jobs).unwrap();
+    assert_eq!(merge(&parts).unwrap().totals.miss, 3);
 }
