@@ -56,6 +56,14 @@ pub enum Error {
         /// What would be known.
         known: String,
     },
+    /// A kernel that is no package.
+    #[error(
+        "{spec} cannot be locked: only packages can, which are distro, a name of vm/kernels.toml, and apt:PACKAGE[@SUITE]"
+    )]
+    NotLockable {
+        /// As given.
+        spec: String,
+    },
     /// A kernel, or what belongs to it, that cannot be used.
     #[error("{path}: {reason}; {way_out}")]
     Unusable {

@@ -14,7 +14,7 @@ mod vmlinux;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-pub use catalogue::{Named, catalogue};
+pub use catalogue::{Named, catalogue, names};
 pub use lock::Lock;
 pub use settings::{Setting, Settings};
 

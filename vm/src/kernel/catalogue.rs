@@ -32,6 +32,12 @@ pub fn catalogue() -> Vec<Named> {
         .collect()
 }
 
+/// All names that a kernel can be asked for by: what this machine has, and the catalogue's.
+pub fn names() -> Vec<String> {
+    let named = catalogue().into_iter().map(|named| named.name);
+    ["distro", "host"].map(str::to_owned).into_iter().chain(named).collect()
+}
+
 /// The kernel of this name.
 pub(super) fn find(name: &str) -> Option<Named> {
     catalogue().into_iter().find(|named| named.name == name)

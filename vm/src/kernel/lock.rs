@@ -112,9 +112,7 @@ impl Lock {
     /// Also a kernel that is no package.
     pub fn renew(&mut self, spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<String> {
         let Spec::Package(wanted) = Spec::parse(spec)? else {
-            let known =
-                "only packages can be locked: distro, a name of vm/kernels.toml, or apt:PACKAGE[@SUITE]";
-            return Err(Error::UnknownKernel { spec: spec.to_owned(), known: known.to_owned() });
+            return Err(Error::NotLockable { spec: spec.to_owned() });
         };
         let stanzas = package::newest(&wanted, cache, progress)?;
         let title = package::title(&stanzas);

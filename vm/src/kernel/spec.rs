@@ -77,9 +77,7 @@ fn path(spec: &str) -> Option<Spec> {
 }
 
 fn unknown(spec: &str) -> Error {
-    let named = catalogue::catalogue();
-    let names: Vec<&str> =
-        ["distro", "host"].into_iter().chain(named.iter().map(|it| it.name.as_str())).collect();
+    let names = catalogue::names();
     let near = nearest(spec, &names).map(|name| format!("did you mean {name}? ")).unwrap_or_default();
     Error::UnknownKernel {
         spec: spec.to_owned(),
@@ -91,9 +89,9 @@ fn unknown(spec: &str) -> Error {
 }
 
 /// The name that somebody may have meant: a third of it may be wrong.
-fn nearest<'a>(spec: &str, names: &[&'a str]) -> Option<&'a str> {
-    let distance = |name: &&str| strsim::damerau_levenshtein(spec, name);
-    let near = names.iter().copied().min_by_key(distance)?;
+fn nearest<'a>(spec: &str, names: &'a [String]) -> Option<&'a String> {
+    let distance = |name: &&String| strsim::damerau_levenshtein(spec, name);
+    let near = names.iter().min_by_key(distance)?;
     (distance(&near) <= near.len() / 3).then_some(near)
 }
 
