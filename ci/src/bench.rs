@@ -1,7 +1,6 @@
 //! `cargo xtask bench`: how fast it is, next to others.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::ValueEnum;
 use harness::bench::{self, Options};
@@ -9,8 +8,11 @@ use harness::progress::Progress;
 use harness::run;
 use harness::scenario;
 
-use crate::vm_test::{default_jobs, lost, usual};
-use crate::{Exit, guest, root};
+use crate::exit::{Done, Exit, lost, wrong};
+use crate::kernels::known;
+use crate::report::{Place, print};
+use crate::vm_test::{default_jobs, usual};
+use crate::{guest, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -21,14 +23,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
     samples: u16,
     /// The kernel, as for `vm-test`.
-    #[arg(long, value_name = "K", default_value = "distro")]
+    #[arg(long, value_name = "K", default_value = "distro", value_parser = known)]
     kernel: String,
     /// Machines at a time, next to one.
-    #[arg(long, value_name = "N", default_value_t = default_jobs())]
-    jobs: usize,
-    /// Write the measurements as JSON too.
+    #[arg(long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
+    /// Write the measurements as JSON too; PATH may be `-`.
     #[arg(long, value_name = "PATH")]
-    json: Option<PathBuf>,
+    json: Option<Place>,
     /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
     #[arg(long)]
     install: bool,
@@ -44,22 +46,13 @@ enum Part {
     Containers,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    match try_run(args) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn try_run(args: &Args) -> Result<Exit, Exit> {
-    let scenarios = scenario::load(&root().join("scenarios"), &[]).map_err(|problems| {
-        eprintln!("{problems}");
-        Exit::Usage
-    })?;
+pub(crate) fn run(args: &Args) -> Done {
+    let scenarios = scenario::load(&root().join("scenarios"), &[]).map_err(wrong)?;
     let progress = Progress::new();
     let usual = usual(vec![args.kernel.clone()], args.install, &progress)?;
     let nsrun = guest::build_runtime(&root()).map_err(lost)?;
     let options = Options {
-        run: run::Options { jobs: args.jobs.max(1), confirm: false, ..usual },
+        run: run::Options { jobs: args.jobs.into(), confirm: false, ..usual },
         scenarios,
         parts: parts(&args.parts),
         samples: args.samples.into(),
@@ -68,10 +61,9 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
     };
     let report = bench::run(&options, &progress).map_err(lost)?;
     drop(progress);
-    print!("{}", report.table());
-    if let Some(path) = &args.json {
-        let written = std::fs::write(path, report.json());
-        written.map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?;
+    print(args.json.iter(), |_| report.table());
+    if let Some(place) = &args.json {
+        place.write(&report.json())?;
     }
     Ok(if report.is_within_budget() { Exit::Passed } else { Exit::Broken })
 }

@@ -1,24 +1,24 @@
 //! `cargo xtask bisect`, which searches a list of kernels, and `vm-test --bisect`, which `git bisect run` searches commits with.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::io::Write;
 use std::time::Instant;
 
 use harness::bisect::{Answer, Found, WrongEnd, ask, search};
 use harness::progress::Progress;
 use harness::run::Options;
 use harness::scenario::{self, Scenario};
-use vm::{Cache, kernel};
 
-use crate::vm_test::{Accel, default_jobs, lost, usual};
-use crate::{Exit, root};
+use crate::exit::{Done, Exit, lost, usage, wrong};
+use crate::kernels::known;
+use crate::root;
+use crate::vm_test::{Accel, default_jobs, usual};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The scenarios to watch, as for `vm-test`; all without one.
     filters: Vec<String>,
     /// The kernels, as for `vm-test`, from a good one to a bad one.
-    #[arg(long = "kernel", value_name = "K", required = true, num_args = 1..)]
+    #[arg(long = "kernel", value_name = "K", required = true, num_args = 1.., value_parser = known)]
     kernels: Vec<String>,
     /// Run up to N times on each kernel, for what fails only now and then.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
@@ -27,35 +27,23 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     accel: Accel,
     /// Machines at a time.
-    #[arg(long, value_name = "N", default_value_t = default_jobs())]
-    jobs: usize,
+    #[arg(long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
     /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
     #[arg(long)]
     install: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    match try_run(args) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn try_run(args: &Args) -> Result<Exit, Exit> {
+pub(crate) fn run(args: &Args) -> Done {
     let kernels = &args.kernels;
     if kernels.len() < 2 {
         return Err(usage("give two kernels or more: first a good one, last a bad one"));
     }
-    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(usage)?;
-    let cache = Cache::open().map_err(lost)?;
-    for name in kernels {
-        if let Err(error @ vm::Error::UnknownKernel { .. }) = kernel::find(name, &cache) {
-            return Err(usage(error));
-        }
-    }
+    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
     let progress = Progress::new();
     let usual = usual(Vec::new(), args.install, &progress)?;
     drop(progress);
-    let options = Options { accel: args.accel.into(), jobs: args.jobs, ..usual };
+    let options = Options { accel: args.accel.into(), jobs: args.jobs.into(), ..usual };
     let found = search(kernels.len(), |index| one(&kernels[index], &scenarios, &options, args.repeat));
     Ok(conclude(kernels, found))
 }
@@ -97,11 +85,6 @@ fn conclude(kernels: &[String], found: Result<Found, WrongEnd>) -> Exit {
     }
 }
 
-pub(crate) fn usage(error: impl std::fmt::Display) -> Exit {
-    eprintln!("error: {error}");
-    Exit::Usage
-}
-
 /// `good`, `bad`, or a question mark; and why.
 fn words(answer: &Answer) -> (&'static str, String) {
     match answer {
@@ -111,44 +94,44 @@ fn words(answer: &Answer) -> (&'static str, String) {
     }
 }
 
-/// The last line of a step of `git bisect run`, and its exit code.
-pub(crate) fn say(answer: &Answer) -> Exit {
+/// What a step of `git bisect run` came to.
+pub(crate) fn step(answer: &Answer) -> Exit {
     match answer {
         Answer::Good => {
-            println!("bisect: good");
+            say("good");
             Exit::Passed
         }
         Answer::Bad(broken) => {
-            println!("bisect: bad: {}", broken.join(" "));
+            say(&format!("bad: {}", broken.join(" ")));
             Exit::Broken
         }
         Answer::CannotTell(reason) => cannot_tell(reason),
     }
 }
 
-/// Runs a step of `git bisect run`. To git every code but 0 and 125 that a program can exit with blames the commit: what
-/// the commit is not to blame for becomes 125, a panic of this program (101) too.
-pub(crate) fn step(run: impl FnOnce() -> Exit) -> Exit {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(Exit::Usage) => cannot_tell("the command line or a scenario is wrong"),
-        Ok(Exit::Lost) => cannot_tell("no machine could be had"),
-        Ok(exit) => exit,
-        Err(_) => cannot_tell("nsproof failed"),
-    }
+/// Whether this is a step of `git bisect run`: as far as can be told of a command line that may be wrong.
+pub(crate) fn is_asked() -> bool {
+    let options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    options.into_iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--bisect"))
 }
 
-/// Ends the program over a command line that cannot be read.
-pub(crate) fn misread(error: &clap::Error) -> ExitCode {
-    // A closed terminal is no reason to say something else.
-    let _unheard = error.print();
-    let asked = std::env::args().any(|argument| argument == "--bisect");
-    if error.use_stderr() && asked {
-        return ExitCode::from(cannot_tell("the command line is wrong") as u8);
+/// How a step ends; without an `exit` it panicked. To git every code but 0 and 125 that a program can exit with blames the
+/// commit, and a panic's own (101) would, too: what the commit is not to blame for becomes 125.
+pub(crate) fn end(exit: Option<Exit>) -> Exit {
+    match exit {
+        Some(Exit::Usage) => cannot_tell("the command line or a scenario is wrong"),
+        Some(Exit::Lost) => cannot_tell("no machine could be had"),
+        Some(known) => known,
+        None => cannot_tell("nsproof failed"),
     }
-    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 fn cannot_tell(reason: &str) -> Exit {
-    println!("bisect: cannot tell, exit code 125: {reason}");
+    say(&format!("cannot tell, exit code 125: {reason}"));
     Exit::CannotTell
+}
+
+/// The last line of a step, beside whatever is printed. That nobody reads it is no reason to end otherwise.
+fn say(words: &str) {
+    let _unread = writeln!(std::io::stderr(), "bisect: {words}");
 }

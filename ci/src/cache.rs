@@ -2,7 +2,7 @@
 
 use vm::Cache;
 
-use crate::Exit;
+use crate::exit::{Done, Exit, lost};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -16,21 +16,13 @@ enum Action {
     Clear,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    let done = Cache::open().and_then(|cache| match args.action {
-        None => {
-            print!("{}", list(&cache));
-            Ok(())
-        }
-        Some(Action::Clear) => cache.clear(),
-    });
-    match done {
-        Ok(()) => Exit::Passed,
-        Err(error) => {
-            eprintln!("error: {error}");
-            Exit::Lost
-        }
+pub(crate) fn run(args: &Args) -> Done {
+    let cache = Cache::open().map_err(lost)?;
+    match args.action {
+        None => print!("{}", list(&cache)),
+        Some(Action::Clear) => cache.clear().map_err(lost)?,
     }
+    Ok(Exit::Passed)
 }
 
 fn list(cache: &Cache) -> String {

@@ -1,17 +1,15 @@
 //! `cargo xtask ci`: what CI runs. `cargo xtask lint`: the part of it that runs nothing.
 
-use crate::Exit;
+use crate::exit::{Done, Exit};
 use crate::test::{self, cargo};
 
-pub(crate) fn run(args: &test::Args) -> Exit {
-    match lint() {
-        Exit::Passed => test::run(args),
-        failed => failed,
-    }
+pub(crate) fn run(args: &test::Args) -> Done {
+    lint()?;
+    test::run(args)
 }
 
 /// Format, lints, documentation.
-pub(crate) fn lint() -> Exit {
+pub(crate) fn lint() -> Done {
     let lints: [&[&str]; 3] = [
         &["fmt", "--all", "--check"],
         &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"],
@@ -25,10 +23,6 @@ pub(crate) fn lint() -> Exit {
             "--quiet",
         ],
     ];
-    for lint in lints {
-        if cargo(lint) != Exit::Passed {
-            return Exit::Broken;
-        }
-    }
-    Exit::Passed
+    lints.into_iter().try_for_each(cargo)?;
+    Ok(Exit::Passed)
 }

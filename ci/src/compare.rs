@@ -1,13 +1,12 @@
 //! `cargo xtask compare`: what changed from one report to another.
 
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use harness::compare::{compare, markdown, only, terminal};
 use harness::report::{Run, read};
 
-use crate::Exit;
-use crate::vm_test::lost;
+use crate::exit::{Done, Exit, usage};
+use crate::report::{Place, print};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -15,32 +14,23 @@ pub(crate) struct Args {
     base: String,
     /// The JSON report to compare; `FILE#KERNEL` is one kernel of it. It may be the same file.
     new: String,
-    /// Write it as Markdown too.
-    #[arg(long, value_name = "markdown=PATH", value_parser = markdown_path)]
-    report: Option<PathBuf>,
+    /// Write it as Markdown too; PATH may be `-`.
+    #[arg(long, value_name = "markdown=PATH", value_parser = markdown_place)]
+    report: Option<Place>,
 }
 
-fn markdown_path(text: &str) -> Result<PathBuf, String> {
-    let path = text.strip_prefix("markdown=").filter(|path| !path.is_empty());
-    path.map(PathBuf::from).ok_or_else(|| "write markdown=PATH: there is no other format".into())
+fn markdown_place(text: &str) -> Result<Place, String> {
+    text.strip_prefix("markdown=").ok_or("write markdown=PATH: there is no other format")?.parse()
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
+pub(crate) fn run(args: &Args) -> Done {
     let told = side(&args.base).and_then(|base| compare(&base, &side(&args.new)?));
-    let comparison = match told {
-        Ok(comparison) => comparison,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return Exit::Usage;
-        }
-    };
-    print!("{}", terminal(&comparison, std::io::stdout().is_terminal()));
-    if let Some(path) = &args.report
-        && let Err(error) = std::fs::write(path, markdown(&comparison))
-    {
-        return lost(format!("cannot write {}: {error}", path.display()));
+    let comparison = told.map_err(usage)?;
+    print(args.report.iter(), |colour| terminal(&comparison, colour));
+    if let Some(place) = &args.report {
+        place.write(&markdown(&comparison))?;
     }
-    if comparison.is_worse() { Exit::Broken } else { Exit::Passed }
+    Ok(if comparison.is_worse() { Exit::Broken } else { Exit::Passed })
 }
 
 /// A file that is there is taken as it is, even with a `#` in its name.

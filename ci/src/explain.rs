@@ -3,7 +3,8 @@
 use harness::explain::explain;
 use harness::scenario;
 
-use crate::{Exit, root};
+use crate::exit::{Done, Exit, wrong};
+use crate::root;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -12,16 +13,9 @@ pub(crate) struct Args {
     scenarios: Vec<String>,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    match scenario::load(&root().join("scenarios"), &args.scenarios) {
-        Ok(scenarios) => {
-            let texts: Vec<String> = scenarios.iter().map(explain).collect();
-            print!("{}", texts.join("\n"));
-            Exit::Passed
-        }
-        Err(problems) => {
-            eprintln!("{problems}");
-            Exit::Usage
-        }
-    }
+pub(crate) fn run(args: &Args) -> Done {
+    let scenarios = scenario::load(&root().join("scenarios"), &args.scenarios).map_err(wrong)?;
+    let texts: Vec<String> = scenarios.iter().map(explain).collect();
+    print!("{}", texts.join("\n"));
+    Ok(Exit::Passed)
 }

@@ -17,9 +17,9 @@ pub(crate) fn build_runtime(root: &Path) -> xshell::Result<PathBuf> {
     build_static(root, "runtime", "nsrun")
 }
 
-/// The folder of what cargo builds.
+/// The folder of what cargo builds when it is called in the root.
 pub(crate) fn target(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+    root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 fn build_static(root: &Path, package: &str, program: &str) -> xshell::Result<PathBuf> {

@@ -4,7 +4,7 @@ use harness::progress::Progress;
 use vm::kernel::Lock;
 use vm::{Cache, Error, Kernel, kernel};
 
-use crate::Exit;
+use crate::exit::{Done, Exit, lost, usage};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -17,7 +17,7 @@ enum Action {
     /// Fetch a kernel; one that is here already is fetched anew if there is a newer version.
     Fetch {
         /// As for `vm-test --kernel`.
-        #[arg(required = true)]
+        #[arg(required = true, value_parser = known)]
         kernels: Vec<String>,
         /// Exactly the packages that kernels.lock names.
         #[arg(long)]
@@ -26,23 +26,24 @@ enum Action {
     /// Write down in kernels.lock which packages a kernel is now, for `--locked` to use exactly these.
     Lock {
         /// As for `vm-test --kernel`; without one, all that are locked already.
+        #[arg(value_parser = known)]
         kernels: Vec<String>,
     },
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    let done = match &args.action {
-        None => list(),
-        Some(Action::Fetch { kernels, locked }) => fetch(kernels, *locked),
-        Some(Action::Lock { kernels }) => renew(kernels),
-    };
-    done.map_or_else(
-        |error| {
-            eprintln!("error: {error}");
-            if matches!(error, Error::UnknownKernel { .. }) { Exit::Usage } else { Exit::Lost }
-        },
-        |()| Exit::Passed,
-    )
+pub(crate) fn run(args: &Args) -> Done {
+    match &args.action {
+        None => list().map_err(lost)?,
+        Some(Action::Fetch { kernels, locked }) => fetch(kernels, *locked).map_err(lost)?,
+        Some(Action::Lock { kernels }) => renew(kernels)?,
+    }
+    Ok(Exit::Passed)
+}
+
+/// For clap: a kernel that there could be on this machine.
+pub(crate) fn known(text: &str) -> vm::Result<String> {
+    kernel::check(text)?;
+    Ok(text.to_owned())
 }
 
 /// The lock file of the current folder.
@@ -67,18 +68,20 @@ fn fetch(names: &[String], locked: bool) -> vm::Result<()> {
 }
 
 /// What was locked before an error is not written: a lock is renewed as a whole, or not.
-fn renew(names: &[String]) -> vm::Result<()> {
-    let cache = Cache::open()?;
-    let mut lock = lock()?;
+fn renew(names: &[String]) -> Result<(), Exit> {
+    let cache = Cache::open().map_err(lost)?;
+    let mut lock = lock().map_err(lost)?;
     let names = if names.is_empty() { lock.names() } else { names.to_vec() };
     if names.is_empty() {
-        let known = format!("{} locks no kernel yet: say which", lock.path().display());
-        return Err(Error::UnknownKernel { spec: String::new(), known });
+        return Err(usage(format!("{} locks no kernel yet: say which", lock.path().display())));
     }
     let progress = Progress::new();
     let titles = names.iter().map(|name| lock.renew(name, &cache, &progress));
-    let titles = titles.collect::<vm::Result<Vec<_>>>()?;
-    lock.write()?;
+    let titles = titles.collect::<vm::Result<Vec<_>>>().map_err(|error| match error {
+        Error::NotLockable { .. } => usage(error),
+        _ => lost(error),
+    })?;
+    lock.write().map_err(lost)?;
     drop(progress);
     for (name, title) in names.iter().zip(titles) {
         println!("{name}: {title}");
@@ -89,12 +92,9 @@ fn renew(names: &[String]) -> vm::Result<()> {
 
 fn list() -> vm::Result<()> {
     let cache = Cache::open()?;
-    let catalogue = kernel::catalogue();
-    let names = ["distro", "host"].into_iter().chain(catalogue.iter().map(|named| named.name.as_str()));
     // A kernel that cannot be had here (no image of the running kernel, no apt) is one that is not here.
-    let rows: Vec<_> =
-        names.map(|name| row(name, kernel::find(name, &cache).ok().flatten().as_ref())).collect();
-    print!("{}", table(&rows));
+    let row = |name: &String| row(name, kernel::find(name, &cache).ok().flatten().as_ref());
+    print!("{}", table(&kernel::names().iter().map(row).collect::<Vec<_>>()));
     Ok(())
 }
 

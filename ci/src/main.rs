@@ -6,6 +6,7 @@ mod bisect;
 mod cache;
 mod ci;
 mod compare;
+mod exit;
 mod explain;
 mod guest;
 mod kernels;
@@ -17,10 +18,13 @@ mod shell;
 mod test;
 mod vm_test;
 
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::exit::{Done, Exit};
 
 /// Proves that a Linux kernel isolates what it promises to isolate.
 #[derive(Parser)]
@@ -62,27 +66,25 @@ enum Command {
     Cache(cache::Args),
 }
 
-/// How a command ended: the exit codes of the command-line contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Exit {
-    /// Everything passed.
-    Passed = 0,
-    /// A property is broken, or a test failed.
-    Broken = 1,
-    /// The command line or a scenario is wrong.
-    Usage = 2,
-    /// A verdict is missing, or the machine could not be had.
-    Lost = 3,
-    /// For `git bisect run`: neither good nor bad.
-    CannotTell = 125,
+fn main() -> ExitCode {
+    let ended = catch_unwind(run);
+    let exit = if bisect::is_asked() { bisect::end(ended.ok()) } else { ended.unwrap_or(Exit::Lost) };
+    ExitCode::from(exit as u8)
 }
 
-fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return bisect::misread(&error),
-    };
-    let exit = match cli.command {
+fn run() -> Exit {
+    match Cli::try_parse() {
+        Ok(cli) => dispatch(cli.command).unwrap_or_else(|early| early),
+        Err(other) => {
+            // A closed terminal is no reason to end otherwise.
+            let _unheard = other.print();
+            if other.use_stderr() { Exit::Usage } else { Exit::Passed }
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Done {
+    match command {
         Command::VmTest(args) => vm_test::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Lint => ci::lint(),
@@ -97,8 +99,7 @@ fn main() -> ExitCode {
         Command::Bisect(args) => bisect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Cache(args) => cache::run(&args),
-    };
-    ExitCode::from(exit as u8)
+    }
 }
 
 /// The repository's root, which holds `scenarios/`.

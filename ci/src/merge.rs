@@ -1,11 +1,12 @@
 //! `cargo xtask merge`: the reports of a fleet as one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use harness::merge::{Part, merge};
+use harness::merge::{Part, merge, stand_in};
 use harness::report::{Format, read};
 
-use crate::Exit;
+use crate::exit::{Done, usage};
+use crate::matrix::Matrix;
 use crate::report::{Target, exit, tell};
 
 #[derive(clap::Args)]
@@ -13,6 +14,9 @@ pub(crate) struct Args {
     /// JSON reports: the shards of a run, the kernels of a fleet, or both.
     #[arg(required = true)]
     files: Vec<PathBuf>,
+    /// What `cargo xtask matrix` printed: the scenarios of a job that gave no report are a miss.
+    #[arg(long, value_name = "JSON", value_parser = jobs)]
+    matrix: Option<Matrix>,
     /// Write the whole in this format; FORMAT as for `vm-test`. Without it, JSON is printed.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     reports: Vec<Target>,
@@ -21,23 +25,26 @@ pub(crate) struct Args {
     deny_skips: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    let part = |file: &PathBuf| match read(file) {
-        Ok(run) => Ok(Part { file: file.display().to_string(), run }),
-        Err(error) => Err(error.to_string()),
-    };
-    let parts: Result<Vec<Part>, String> = args.files.iter().map(part).collect();
-    let run = match parts.and_then(|parts| merge(&parts)) {
-        Ok(run) => run,
-        Err(error) => {
-            eprintln!("error: {error}");
-            return Exit::Usage;
-        }
-    };
+fn jobs(text: &str) -> Result<Matrix, String> {
+    serde_json::from_str(text)
+        .map_err(|error| format!("{error}; give what `cargo xtask matrix` printed, which is one line"))
+}
+
+pub(crate) fn run(args: &Args) -> Done {
+    let mut parts = args.files.iter().map(|file| part(file)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
+    if let Some(matrix) = &args.matrix {
+        stand_in(&mut parts, &matrix.include).map_err(usage)?;
+    }
+    let run = merge(&parts).map_err(usage)?;
     if args.reports.is_empty() {
         print!("{}", Format::Json.render(&run));
-    } else if let Err(failed) = tell(&run, &args.reports) {
-        return failed;
+    } else {
+        tell(&run, &args.reports)?;
     }
-    exit(&run, args.deny_skips)
+    Ok(exit(&run, args.deny_skips))
+}
+
+fn part(file: &Path) -> Result<Part, String> {
+    let run = read(file).map_err(|error| error.to_string())?;
+    Ok(Part { file: file.display().to_string(), run })
 }

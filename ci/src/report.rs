@@ -1,43 +1,102 @@
 //! What the commands that end with a report have in common.
 
-use std::io::IsTerminal;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use harness::judge::Status;
 use harness::report::{Format, Outcome, Run, terminal};
 
-use crate::Exit;
-use crate::vm_test::lost;
+use crate::exit::{Exit, lost};
 
 /// `FORMAT=PATH`
 #[derive(Clone)]
 pub(crate) struct Target {
     format: Format,
-    path: PathBuf,
+    place: Place,
+}
+
+/// Where a report goes: known to be writable before anything is run for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `-`
+    Stdout,
+    /// A file, which may be there already.
+    File(PathBuf),
 }
 
 impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (format, path) = text.split_once('=').ok_or("write FORMAT=PATH, for example json=report.json")?;
-        Ok(Target { format: format.parse()?, path: path.into() })
+        let (format, place) =
+            text.split_once('=').ok_or("write FORMAT=PATH, for example json=report.json")?;
+        Ok(Target { format: format.parse()?, place: place.parse()? })
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "-" {
+            return Ok(Place::Stdout);
+        }
+        if text.is_empty() {
+            return Err("after `=` comes the path of a file, or - for the standard output".into());
+        }
+        let path = PathBuf::from(text);
+        writable(&path)?;
+        Ok(Place::File(path))
+    }
+}
+
+/// Whether a file can be written; nothing in it is changed, and it is not made.
+fn writable(path: &Path) -> Result<(), String> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let tried = match fs::metadata(path) {
+        Ok(data) if data.is_dir() => {
+            return Err(format!("{} is a folder: give a file's path", path.display()));
+        }
+        Ok(data) if data.is_file() => OpenOptions::new().append(true).open(path).map(drop),
+        // To open a pipe or a device may wait, or do something.
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if !folder.is_dir() {
+                return Err(format!("there is no folder {}: make it first", folder.display()));
+            }
+            OpenOptions::new().write(true).create_new(true).open(path).and_then(|_| fs::remove_file(path))
+        }
+        Err(error) => Err(error),
+    };
+    tried.map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+impl Place {
+    pub(crate) fn write(&self, text: &str) -> Result<(), Exit> {
+        match self {
+            Place::Stdout => print!("{text}"),
+            Place::File(path) => fs::write(path, text)
+                .map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?,
+        }
+        Ok(())
+    }
+}
+
+/// Prints what is for people, as `render` gives it with colours or without: beside a report on the standard output, there.
+pub(crate) fn print<'a>(mut places: impl Iterator<Item = &'a Place>, render: impl Fn(bool) -> String) {
+    if places.any(|place| *place == Place::Stdout) {
+        eprint!("{}", render(std::io::stderr().is_terminal()));
+    } else {
+        print!("{}", render(std::io::stdout().is_terminal()));
     }
 }
 
 /// Tells a run to people, and writes its reports.
 pub(crate) fn tell(run: &Run, targets: &[Target]) -> Result<(), Exit> {
-    print!("{}", terminal::render(run, std::io::stdout().is_terminal()));
-    for Target { format, path } in targets {
-        if path == Path::new("-") {
-            print!("{}", format.render(run));
-            continue;
-        }
-        let written = std::fs::write(path, format.render(run));
-        written.map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?;
-    }
-    Ok(())
+    print(targets.iter().map(|target| &target.place), |colour| terminal::render(run, colour));
+    targets.iter().try_for_each(|Target { format, place }| place.write(&format.render(run)))
 }
 
 /// A broken property outweighs a lost verdict: it is known. What the baseline expects is neither.
@@ -52,5 +111,35 @@ pub(crate) fn exit(run: &Run, deny_skips: bool) -> Exit {
         Exit::Lost
     } else {
         Exit::Passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::nothing("", "the path of a file")]
+    #[case::folder("/", "/ is a folder: give a file's path")]
+    #[case::in_no_folder("/no/such/folder/x", "there is no folder /no/such/folder: make it first")]
+    #[case::below_a_file("/etc/passwd/x", "cannot write /etc/passwd/x: Not a directory")]
+    #[case::where_nobody_may("/proc/x", "cannot write /proc/x: ")]
+    #[case::file_that_nobody_may_write("/sys/kernel/fscaps", "cannot write /sys/kernel/fscaps: ")]
+    fn a_place_that_cannot_be_written(#[case] path: &str, #[case] told: &str) {
+        let refused = path.parse::<Place>().unwrap_err();
+        assert!(refused.starts_with(told) || refused.contains(told), "{refused}");
+    }
+
+    #[test]
+    fn a_place_that_can_be_written_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+        fs::write(&old, "text").unwrap();
+        for path in [&new, &old, Path::new("/dev/null")] {
+            assert_eq!(path.to_str().unwrap().parse(), Ok(Place::File(path.to_path_buf())));
+        }
+        assert!(!new.exists());
+        assert_eq!(fs::read_to_string(old).unwrap(), "text");
+        assert_eq!("-".parse(), Ok(Place::Stdout));
     }
 }

@@ -9,8 +9,10 @@ use harness::repro::{Recording, differences};
 use harness::run::{self, Isolation, Options, keep};
 use vm::{Cache, accel};
 
-use crate::vm_test::{lost, usual};
-use crate::{Exit, shell};
+use crate::exit::{Done, Exit, lost, usage};
+use crate::kernels::known;
+use crate::shell;
+use crate::vm_test::usual;
 
 #[derive(clap::Args)]
 #[command(after_help = "It ends with 0 if the same came again, with 1 if not.")]
@@ -18,7 +20,7 @@ pub(crate) struct Args {
     /// The directory that a scenario left which did not pass; vm-test names it.
     dir: PathBuf,
     /// Where the recorded kernel is now, as for `vm-test`; without it, it is looked for by its name and where it was.
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", value_parser = known)]
     kernel: Option<String>,
     /// Run it, and give a shell in the machine with the scenario's containers still there.
     #[arg(long)]
@@ -31,23 +33,13 @@ pub(crate) struct Args {
     install: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    match try_run(args) {
-        Ok(exit) | Err(exit) => exit,
-    }
-}
-
-fn try_run(args: &Args) -> Result<Exit, Exit> {
-    let recording = Recording::read(&args.dir).map_err(|error| {
-        eprintln!("error: {error}");
-        Exit::Usage
-    })?;
+pub(crate) fn run(args: &Args) -> Done {
+    let recording = Recording::read(&args.dir).map_err(usage)?;
     if args.judge {
         return Ok(compare(&recording, &recording.judge()));
     }
-    if args.shell && !std::io::stdin().is_terminal() {
-        eprintln!("error: a shell needs a terminal on its standard input");
-        return Err(Exit::Usage);
+    if args.shell {
+        shell::on_terminal()?;
     }
     let progress = Progress::new();
     let cache = Cache::open().map_err(lost)?;
@@ -60,12 +52,7 @@ fn try_run(args: &Args) -> Result<Exit, Exit> {
 }
 
 /// From the template, as the first run.
-fn once_more(
-    recording: &Recording,
-    kernel: String,
-    install: bool,
-    progress: &Progress,
-) -> Result<Exit, Exit> {
+fn once_more(recording: &Recording, kernel: String, install: bool, progress: &Progress) -> Done {
     let options = Options {
         accel: if recording.record.accel == "tcg" { accel::Request::Tcg } else { accel::Request::Auto },
         isolation: Some(Isolation::Clone),
@@ -99,7 +86,7 @@ fn told(outcome: &Outcome) -> String {
 }
 
 /// Runs the scenario on this terminal's machine, and stays.
-fn inspect(recording: &Recording, kernel: &str, install: bool) -> Result<Exit, Exit> {
+fn inspect(recording: &Recording, kernel: &str, install: bool) -> Done {
     let scenario = &recording.scenario;
     let mut machine = shell::start(kernel, &scenario.modules(), install)?;
     let kept = keep(&mut machine, scenario).map_err(lost)?;
@@ -113,5 +100,5 @@ fn inspect(recording: &Recording, kernel: &str, install: bool) -> Result<Exit, E
         );
     }
     print!("The guest ends with its shell, or with Ctrl-A X.\r\n");
-    Ok(shell::talk(machine))
+    shell::talk(machine)
 }

@@ -9,12 +9,15 @@ use harness::run::is_ready;
 use vm::initramfs::Entry;
 use vm::{Cache, Config, Ending, Machine, Progress as _, Template, accel, kernel, userland};
 
-use crate::{Exit, guest, root, vm_test};
+use crate::exit::{Done, Exit, lost, usage};
+use crate::kernels::known;
+use crate::vm_test::find_qemu;
+use crate::{guest, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The kernel, as for `vm-test`.
-    #[arg(long, value_name = "K", default_value = "distro")]
+    #[arg(long, value_name = "K", default_value = "distro", value_parser = known)]
     kernel: String,
     /// Install what is missing (QEMU) with the system's package manager; the command is printed first.
     #[arg(long)]
@@ -80,29 +83,28 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// Longer than anybody sits at a terminal.
 const SESSION: Duration = Duration::from_secs(7 * 24 * 3600);
 
-pub(crate) fn run(args: &Args) -> Exit {
-    if !std::io::stdin().is_terminal() {
-        eprintln!("error: a shell needs a terminal on its standard input");
-        return Exit::Usage;
+pub(crate) fn run(args: &Args) -> Done {
+    on_terminal()?;
+    let machine = start(&args.kernel, &[], args.install)?;
+    println!("A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r");
+    talk(machine)
+}
+
+/// Refuses to go on where nobody types.
+pub(crate) fn on_terminal() -> Result<(), Exit> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
     }
-    match start(&args.kernel, &[], args.install) {
-        Ok(machine) => {
-            println!(
-                "A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r"
-            );
-            talk(machine)
-        }
-        Err(exit) => exit,
-    }
+    Err(usage("a shell needs a terminal on its standard input"))
 }
 
 /// A guest whose console is this terminal, with modules beside the usual ones.
 pub(crate) fn start(kernel: &str, modules: &[&str], install: bool) -> Result<Machine, Exit> {
     let progress = Progress::new();
-    let qemu = vm_test::find_qemu(install, &progress)?;
+    let qemu = find_qemu(install, &progress)?;
     progress.step("building the guest and nsrun");
     let init = guest::build(&root()).and_then(|init| Ok((init, guest::build_runtime(&root())?)));
-    let (init, nsrun) = init.map_err(vm_test::lost)?;
+    let (init, nsrun) = init.map_err(lost)?;
     let machine = (|| {
         let cache = Cache::open()?;
         let kernel = kernel::resolve(kernel, &cache, &progress)?;
@@ -123,18 +125,17 @@ pub(crate) fn start(kernel: &str, modules: &[&str], install: bool) -> Result<Mac
         Template::ensure(&config, &cache, PATIENCE, &progress)?.start_on_terminal()
     })();
     drop(progress);
-    machine.map_err(vm_test::lost)
+    machine.map_err(lost)
 }
 
 /// Hands the terminal to the guest's shell until that ends.
-pub(crate) fn talk(mut machine: Machine) -> Exit {
+pub(crate) fn talk(mut machine: Machine) -> Done {
     let term = std::env::var("TERM").unwrap_or_else(|_| "linux".to_owned());
     let request = serde_json::to_string(&Request::Shell { term }).expect("a request is JSON");
     let sent = machine.send(&request);
-    let ending = sent.and_then(|()| machine.receive(Instant::now() + SESSION).map(drop));
-    match ending {
-        Err(Ending::Exited(status)) if status.success() => Exit::Passed,
-        Err(ending) => vm_test::lost(ending),
-        Ok(()) => Exit::Passed,
+    match sent.and_then(|()| machine.receive(Instant::now() + SESSION).map(drop)) {
+        Err(Ending::Exited(status)) if status.success() => Ok(Exit::Passed),
+        Err(ending) => Err(lost(ending)),
+        Ok(()) => Ok(Exit::Passed),
     }
 }

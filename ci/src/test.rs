@@ -3,8 +3,9 @@
 use harness::progress::Progress;
 use xshell::{Shell, cmd};
 
+use crate::exit::{Done, Exit};
+use crate::root;
 use crate::vm_test::find_qemu;
-use crate::{Exit, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -13,24 +14,20 @@ pub(crate) struct Args {
     install: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    if let Err(exit) = find_qemu(args.install, &Progress::new()) {
-        return exit;
-    }
-    cargo(&["test", "--workspace", "--no-fail-fast"])
+pub(crate) fn run(args: &Args) -> Done {
+    find_qemu(args.install, &Progress::new())?;
+    cargo(&["test", "--workspace", "--no-fail-fast"])?;
+    Ok(Exit::Passed)
 }
 
 /// Runs one cargo command in the repository; its output is the user's.
-pub(crate) fn cargo(args: &[&str]) -> Exit {
+pub(crate) fn cargo(args: &[&str]) -> Result<(), Exit> {
     let ran = Shell::new().and_then(|sh| {
         sh.change_dir(root());
         cmd!(sh, "cargo {args...}").run()
     });
-    match ran {
-        Ok(()) => Exit::Passed,
-        Err(error) => {
-            eprintln!("error: {error}");
-            Exit::Broken
-        }
-    }
+    ran.map_err(|error| {
+        eprintln!("error: {error}");
+        Exit::Broken
+    })
 }

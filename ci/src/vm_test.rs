@@ -1,12 +1,10 @@
 //! `cargo xtask vm-test`: scenarios in a virtual machine.
 
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use harness::baseline::{Baseline, Known};
-use harness::diagnostic::Diagnostics;
 use harness::progress::Progress;
 use harness::run::{Isolation, Options};
 use harness::scenario::{self, Scenario};
@@ -14,8 +12,10 @@ use harness::selftest;
 use harness::shard::Shard;
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
+use crate::exit::{Done, Exit, lost, usage, wrong};
+use crate::kernels::{self, known};
 use crate::report::{Target, exit, tell};
-use crate::{Exit, bisect, guest, kernels, root};
+use crate::{bisect, guest, root};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -23,7 +23,7 @@ pub(crate) struct Args {
     filters: Vec<String>,
     /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage or vmlinux, a built kernel tree, or
     /// `host`.
-    #[arg(long = "kernel", value_name = "K", default_value = "distro")]
+    #[arg(long = "kernel", value_name = "K", default_value = "distro", value_parser = known)]
     kernels: Vec<String>,
     /// Use exactly the packages that kernels.lock names; `cargo xtask kernels lock` writes it.
     #[arg(long)]
@@ -35,15 +35,15 @@ pub(crate) struct Args {
     #[arg(long, value_enum)]
     isolation: Option<Isolate>,
     /// Machines at a time.
-    #[arg(long, value_name = "N", default_value_t = default_jobs())]
-    jobs: usize,
+    #[arg(long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: u16,
     /// Write a report too; FORMAT is json, junit, ktap, markdown, html or github (annotations); PATH may be `-`.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     reports: Vec<Target>,
     /// Where a scenario that does not pass leaves a directory with all that is known of it, for `cargo xtask repro`;
     /// target/nsproof/repro without this option.
     #[arg(long, value_name = "DIR")]
-    repro: Option<PathBuf>,
+    repro: Option<String>,
     /// A skipped scenario is a failure.
     #[arg(long)]
     deny_skips: bool,
@@ -87,33 +87,18 @@ enum Isolate {
     Shared,
 }
 
-pub(crate) fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+pub(crate) fn default_jobs() -> u16 {
+    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
 }
 
-pub(crate) fn run(args: &Args) -> Exit {
-    let run = || match try_run(args) {
-        Ok(exit) | Err(exit) => exit,
-    };
-    if args.bisect { bisect::step(run) } else { run() }
-}
-
-fn try_run(args: &Args) -> Result<Exit, Exit> {
+pub(crate) fn run(args: &Args) -> Done {
     if args.bisect && args.kernels.len() > 1 {
-        return Err(bisect::usage(
-            "--bisect is about one --kernel; `cargo xtask bisect` searches among several",
-        ));
-    }
-    for kernel in &args.kernels {
-        vm::kernel::check(kernel).map_err(|error| {
-            eprintln!("error: {error}");
-            Exit::Usage
-        })?;
+        return Err(usage("--bisect is about one --kernel; `cargo xtask bisect` searches among several"));
     }
     if args.self_test { self_test(args) } else { scenarios(args) }
 }
 
-fn scenarios(args: &Args) -> Result<Exit, Exit> {
+fn scenarios(args: &Args) -> Done {
     let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
     let baseline =
         args.baseline.as_ref().map(|file| baseline(file, &args.kernels, &scenarios)).transpose()?;
@@ -131,7 +116,7 @@ fn scenarios(args: &Args) -> Result<Exit, Exit> {
         baseline.apply(&mut run);
     }
     tell(&run, &args.reports)?;
-    Ok(answer.map_or_else(|| exit(&run, args.deny_skips), |answer| bisect::say(&answer)))
+    Ok(answer.map_or_else(|| exit(&run, args.deny_skips), |answer| bisect::step(&answer)))
 }
 
 fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
@@ -140,10 +125,10 @@ fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
         lock,
         accel: args.accel.into(),
         isolation: args.isolation.map(Into::into),
-        jobs: args.jobs,
+        jobs: args.jobs.into(),
         confirm: !args.self_test,
         shard: args.shard,
-        repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(default_repro)),
+        repro: (!args.self_test).then(|| args.repro.as_ref().map_or_else(default_repro, PathBuf::from)),
         ..usual(args.kernels.clone(), args.install, progress)?
     })
 }
@@ -156,23 +141,12 @@ pub(crate) fn usual(kernels: Vec<String>, install: bool, progress: &Progress) ->
     Ok(Options::new(qemu, guest, kernels))
 }
 
-/// Nothing is run of what is written wrong.
-fn wrong(problems: Diagnostics) -> Exit {
-    eprintln!("{problems}");
-    Exit::Usage
-}
-
 /// Entries may speak of scenarios that are not chosen now, and of kernels that have a name.
 fn baseline(file: &Path, kernels: &[String], chosen: &[Scenario]) -> Result<Baseline, Exit> {
     let names = scenario::names(&root().join("scenarios")).map_err(wrong)?;
-    let named = vm::kernel::catalogue();
-    let named = named.iter().map(|named| named.name.as_str());
+    let named = vm::kernel::names();
     let known = Known {
-        kernels: ["distro", "host"]
-            .into_iter()
-            .chain(named)
-            .chain(kernels.iter().map(String::as_str))
-            .collect(),
+        kernels: named.iter().chain(kernels).map(String::as_str).collect(),
         scenarios: names
             .iter()
             .chain(chosen.iter().map(|scenario| &scenario.name))
@@ -190,7 +164,7 @@ fn default_repro() -> PathBuf {
 }
 
 /// Every fault, each as a row of a table.
-fn self_test(args: &Args) -> Result<Exit, Exit> {
+fn self_test(args: &Args) -> Done {
     let progress = Progress::new();
     let run = options(args, &progress)?;
     let program = std::env::current_exe().map_err(lost)?.into_os_string();
@@ -212,12 +186,6 @@ pub(crate) fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit
         vm::Error::Missing { .. } => lost(format!("{error}\n       or let --install do it")),
         other => lost(other),
     })
-}
-
-/// What no scenario can be blamed for.
-pub(crate) fn lost(error: impl Display) -> Exit {
-    eprintln!("error: {error}");
-    Exit::Lost
 }
 
 impl From<Accel> for accel::Request {

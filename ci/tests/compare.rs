@@ -49,4 +49,6 @@ fn a_report_that_is_none_is_a_usage_error() {
     assert!(text.contains("cannot read the report /nonexistent/a.json: No such file"), "{text}");
     let text = printed(&xtask(&["compare", &file, &file, "--report", "html=x"]).code(2));
     assert!(text.contains("write markdown=PATH"), "{text}");
+    let text = printed(&xtask(&["compare", &file, &file, "--report", "markdown=/tmp"]).code(2));
+    assert!(text.contains("/tmp is a folder: give a file's path"), "{text}");
 }

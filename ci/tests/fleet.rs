@@ -33,6 +33,19 @@ fn the_parts_of_a_run_are_the_whole() {
     assert_eq!(names, scenarios);
     let alone = xtask(&["merge", &first]).code(2);
     assert!(said(&alone).contains("distro: shard 2/2 is missing"), "{}", said(&alone));
+    let matrix = xtask(&["matrix", "--kernel", "distro", "--kernel", "host", "--shards", "2"]).success();
+    let matrix = String::from_utf8_lossy(&matrix.get_output().stdout).into_owned();
+    let lost = xtask(&["merge", &first, &second, "--matrix", &matrix, "--report", "junit=-"]).code(3);
+    // The report alone can be piped.
+    let piped = String::from_utf8_lossy(&lost.get_output().stdout).into_owned();
+    assert!(piped.starts_with("<?xml") && piped.trim_end().ends_with("</testsuites>"), "{piped}");
+    assert!(
+        said(&lost).contains("kernel host: no machine: the job host-1-of-2 gave no report"),
+        "{}",
+        said(&lost)
+    );
+    let none = xtask(&["merge", &first, "--matrix", "{}"]).code(2);
+    assert!(said(&none).contains("give what `cargo xtask matrix` printed"), "{}", said(&none));
 }
 
 #[rstest]
@@ -46,11 +59,14 @@ fn a_shard_that_is_none_is_a_usage_error(#[case] shard: &str, #[case] told: &str
 
 #[test]
 fn the_matrix_is_one_line_of_json() {
-    let printed = xtask(&["matrix", "--kernel", "a", "--kernel", "b", "--shards", "3"]).success();
+    let printed =
+        xtask(&["matrix", "--kernel", "distro", "--kernel", "/elsewhere/bzImage", "--shards", "3"]).success();
     let text = String::from_utf8_lossy(&printed.get_output().stdout).into_owned();
     assert_eq!(text.lines().count(), 1, "{text}");
     let matrix: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(matrix["include"].as_array().map(Vec::len), Some(6));
     assert!(said(&xtask(&["matrix", "--shards", "65"]).code(2)).contains("GitHub takes 256"));
     xtask(&["matrix", "--shards", "0"]).code(2);
+    let unknown = xtask(&["matrix", "--kernel", "debain-6.1"]).code(2);
+    assert!(said(&unknown).contains("did you mean debian-6.1?"), "{}", said(&unknown));
 }

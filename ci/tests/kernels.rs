@@ -112,7 +112,30 @@ fn the_only_kernel_that_cannot_be_had_is_an_error() {
 #[case::name("debian-99", "unknown kernel")]
 #[case::path("/no/such/bzImage", "cannot find /no/such/bzImage")]
 fn a_kernel_that_there_cannot_be_is_a_usage_error(#[case] kernel: &str, #[case] reason: &str) {
-    let assert = vm_test(&["--kernel", "distro", "--kernel", kernel, "uts/hostname"]).code(2);
-    let said = complained(&assert);
-    assert!(said.contains(reason) && !said.contains("building the guest"), "{said}");
+    let commands: [&[&str]; 7] = [
+        &["vm-test", "uts/hostname", "--kernel", "distro", "--kernel"],
+        &["vm-test", "--self-test", "--kernel"],
+        &["kernels", "fetch", "distro"],
+        &["kernels", "lock"],
+        &["shell", "--kernel"],
+        &["bench", "--kernel"],
+        &["repro", "/tmp", "--kernel"],
+    ];
+    for command in commands {
+        let mut xtask = Command::cargo_bin("xtask").expect("xtask is built");
+        // Nothing can be built or run for it.
+        let said = complained(&xtask.env("PATH", "/nonexistent").args(command).arg(kernel).assert().code(2));
+        assert!(said.contains(reason), "{command:?}: {said}");
+    }
+}
+
+#[rstest::rstest]
+#[case::path("/etc/passwd")]
+#[case::host("host")]
+fn what_is_no_package_cannot_be_locked(#[case] kernel: &str) {
+    let cache = tempfile::tempdir().unwrap();
+    let said = complained(&xtask(cache.path(), &["kernels", "lock", kernel]).code(2));
+    let told =
+        format!("{kernel} cannot be locked: only packages can, which are distro, a name of vm/kernels.toml");
+    assert!(said.contains(&told) && !said.contains("unknown"), "{said}");
 }

@@ -143,6 +143,29 @@ fn a_filter_that_matches_nothing_is_a_usage_error() {
     vm_test(&["no-such-scenario"]).assert(2, &["no-such-scenario"]);
 }
 
+#[rstest::rstest]
+#[case::jobs(&["--jobs", "0"], "0 is not in 1..")]
+#[case::format(&["--report", "jsn=x"], "did you mean `json`?")]
+#[case::report_without_path(&["--report", "json="], "comes the path of a file")]
+#[case::report_in_no_folder(&["--report", "json=/no/such/folder/x"], "there is no folder /no/such/folder")]
+#[case::report_that_is_a_folder(&["--report", "json=/tmp"], "/tmp is a folder")]
+fn what_is_wrong_is_told_before_anything_is_run(#[case] args: &[&str], #[case] told: &str) {
+    let output = xtask(&["vm-test"], args, |command| {
+        command.env("PATH", "/nonexistent");
+    });
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains(told), "{stderr}");
+}
+
+#[test]
+fn a_report_on_the_standard_output_is_alone_there() {
+    let output = xtask(&["vm-test", "uts/hostname", "--report", "json=-"], &[], |_| {});
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
+    assert_eq!(report["totals"]["pass"], 1);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("pass  uts/hostname"));
+}
+
 #[test]
 fn missing_qemu_is_an_error_that_shows_the_command_to_install_it() {
     let cargo = Path::new(env!("CARGO")).parent().unwrap().display().to_string();

@@ -1,0 +1,41 @@
+//! How a command ends, and the words in which it ends early.
+
+use std::fmt::Display;
+
+use harness::diagnostic::Diagnostics;
+
+/// The exit codes of the command-line contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything passed.
+    Passed = 0,
+    /// A property is broken, or a test failed.
+    Broken = 1,
+    /// The command line or a scenario is wrong.
+    Usage = 2,
+    /// A verdict is missing, or the machine could not be had.
+    Lost = 3,
+    /// For `git bisect run`: neither good nor bad.
+    CannotTell = 125,
+}
+
+/// How a command ended: at its end, or early, for a reason that has been told.
+pub(crate) type Done = Result<Exit, Exit>;
+
+/// The command line, or a file that it names, is wrong.
+pub(crate) fn usage(error: impl Display) -> Exit {
+    eprintln!("error: {error}");
+    Exit::Usage
+}
+
+/// Nothing is run of what is written wrong.
+pub(crate) fn wrong(problems: Diagnostics) -> Exit {
+    eprintln!("{problems}");
+    Exit::Usage
+}
+
+/// What no scenario can be blamed for.
+pub(crate) fn lost(error: impl Display) -> Exit {
+    eprintln!("error: {error}");
+    Exit::Lost
+}
