@@ -5,15 +5,17 @@
 use std::cell::Cell;
 use std::os::fd::{AsFd, OwnedFd};
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
 use netlink_packet_route::RouteNetlinkMessage;
 
 use crate::sys::{self, Errno, netlink, socket};
 
-/// Bytes that hold an answer: a refusal repeats the request.
-const ANSWER: usize = 4096;
-/// Bytes of a part of a list: the most that the kernel puts into one.
+/// Bytes of a part of an answer: the most that the kernel puts into one.
 pub(super) const PART: usize = 32 * 1024;
+/// How often a list is asked for that changes each time while the kernel tells it.
+const TRIES: usize = 100;
 
 /// A socket, and the number of the last request on it.
 #[derive(Debug)]
@@ -31,15 +33,19 @@ impl Dialogue {
     /// Has something done. `flags`: NLM_F_CREATE and its like.
     pub(super) fn request(&self, message: RouteNetlinkMessage, flags: u16) -> sys::Result<()> {
         self.send(message, NLM_F_ACK | flags)?;
-        self.receive(ANSWER, &mut Vec::new()).map(drop)
+        self.answer().map(drop)
     }
 
-    /// Everything that a request for a list finds.
+    /// Everything that a request for a list finds, at one moment. `EAGAIN` if it never stood still for so long.
     pub(super) fn list(&self, message: RouteNetlinkMessage) -> sys::Result<Vec<RouteNetlinkMessage>> {
-        self.send(message, NLM_F_DUMP)?;
-        let mut found = Vec::new();
-        while !self.receive(PART, &mut found)? {}
-        Ok(found)
+        for _ in 0..TRIES {
+            self.send(message.clone(), NLM_F_DUMP)?;
+            let answer = self.answer()?;
+            if !answer.changed_meanwhile {
+                return Ok(answer.found);
+            }
+        }
+        Err(Errno::EAGAIN)
     }
 
     /// The index of a device by its name.
@@ -58,18 +64,34 @@ impl Dialogue {
         socket::send(self.socket.as_fd(), &bytes)
     }
 
-    /// Reads what came in one go, and tells whether it was the end of the answer.
-    fn receive(&self, room: usize, found: &mut Vec<RouteNetlinkMessage>) -> sys::Result<bool> {
-        let mut buffer = vec![0; room];
+    /// The whole answer to the last request.
+    fn answer(&self) -> sys::Result<Answer> {
+        let mut answer = Answer::default();
+        while !self.receive(&mut answer)? {}
+        Ok(answer)
+    }
+
+    /// Reads what came in one go, and tells whether it was the end of the answer. What is left of an earlier one is passed by.
+    fn receive(&self, answer: &mut Answer) -> sys::Result<bool> {
+        let mut buffer = vec![0; PART];
         let length = socket::receive(self.socket.as_fd(), &mut buffer)?;
         let mut ended = false;
         for message in messages(&buffer[..length])? {
             if message.header.sequence_number == self.last.get() {
-                ended |= take(message.payload, found)?;
+                answer.changed_meanwhile |= message.header.flags & NLM_F_DUMP_INTR != 0;
+                ended |= take(message.payload, &mut answer.found)?;
             }
         }
         Ok(ended)
     }
+}
+
+/// What the kernel answers to one request.
+#[derive(Debug, Default)]
+struct Answer {
+    found: Vec<RouteNetlinkMessage>,
+    /// Whether something was changed between its parts: what moved may be in two of them, or in none.
+    changed_meanwhile: bool,
 }
 
 /// The messages that came in one go.
@@ -105,9 +127,13 @@ fn take(
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_route::address::AddressMessage;
     use netlink_packet_route::link::LinkMessage;
 
     use super::*;
+    use crate::net::{Address, LOOPBACK, Net};
+    use crate::spec::Namespace;
+    use crate::sys::namespace;
 
     #[rstest::rstest]
     #[case("lo", Ok(crate::net::LOOPBACK))]
@@ -117,19 +143,58 @@ mod tests {
         assert_eq!(Dialogue::open().unwrap().index(name), index);
     }
 
+    fn links() -> RouteNetlinkMessage {
+        RouteNetlinkMessage::GetLink(LinkMessage::default())
+    }
+
+    /// Has a device changed that is not there: refused whoever asks, with the kernel's own errno.
+    fn refusal(dialogue: &Dialogue) -> Errno {
+        let mut none = LinkMessage::default();
+        none.header.index = i32::MAX as u32;
+        dialogue.request(RouteNetlinkMessage::SetLink(none), 0).unwrap_err()
+    }
+
     #[test]
     fn an_answer_belongs_to_its_request() {
         let dialogue = Dialogue::open().unwrap();
-        let mut none = LinkMessage::default();
-        none.header.index = i32::MAX as u32;
-        // Refused, as whoever asks: the kernel's own errno comes back.
-        let refused = dialogue.request(RouteNetlinkMessage::SetLink(none), 0).unwrap_err();
+        let refused = refusal(&dialogue);
         assert!(matches!(refused, Errno::ENODEV | Errno::EPERM), "{refused}");
-        let links = dialogue.list(RouteNetlinkMessage::GetLink(LinkMessage::default())).unwrap();
+        let found = dialogue.list(links()).unwrap();
         let is_loopback = |link: &RouteNetlinkMessage| match link {
-            RouteNetlinkMessage::NewLink(link) => link.header.index == crate::net::LOOPBACK,
+            RouteNetlinkMessage::NewLink(link) => link.header.index == LOOPBACK,
             _ => false,
         };
-        assert_eq!(links.iter().filter(|link| is_loopback(link)).count(), 1);
+        assert_eq!(found.iter().filter(|link| is_loopback(link)).count(), 1);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_read_is_not_the_next_ones() {
+        let dialogue = Dialogue::open().unwrap();
+        dialogue.send(links(), NLM_F_DUMP).unwrap();
+        let refused = refusal(&dialogue);
+        assert!(matches!(refused, Errno::ENODEV | Errno::EPERM), "{refused}");
+    }
+
+    /// A list in several parts, of which the first is made when it is asked for and the next when that one is read.
+    #[test]
+    fn a_list_that_changes_between_its_parts_is_noticed() {
+        let act = || {
+            match namespace::unshare(Namespace::Net) {
+                Err(Errno::EPERM) => return eprintln!("SKIP: this user cannot make a network namespace"),
+                other => other.unwrap(),
+            }
+            let addresses = || RouteNetlinkMessage::GetAddress(AddressMessage::default());
+            let (net, other) = (Net::open().unwrap(), Net::open().unwrap());
+            let add = |number: u16| {
+                let [high, low] = number.to_be_bytes();
+                other.add_address(LOOPBACK, Address { ip: [127, 1, high, low].into(), prefix: 32 }).unwrap();
+            };
+            (0..1000).for_each(add);
+            net.0.send(addresses(), NLM_F_DUMP).unwrap();
+            add(1000);
+            assert!(net.0.answer().unwrap().changed_meanwhile);
+            assert_eq!(net.0.list(addresses()).unwrap().len(), 1001);
+        };
+        std::thread::spawn(act).join().unwrap();
     }
 }
