@@ -167,7 +167,7 @@ fn end(name: &str, mtu: Option<u32>) -> LinkMessage {
     link.attributes.push(LinkAttribute::IfName(name.to_owned()));
     link.attributes.extend(mtu.map(LinkAttribute::Mtu));
     // veth_newlink() uses one queue unless it is told otherwise. Told of that one, it makes no more than it uses, and need
-    // not wait for an RCU grace period until the others are out of use (Linux 5.13 and later).
+    // not wait for an RCU grace period until the others are out of use (commit 9d3684c24a52, Linux 5.15).
     link.attributes.extend([LinkAttribute::NumTxQueues(1), LinkAttribute::NumRxQueues(1)]);
     link
 }
