@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use runtime::sys::probe::machine;
+use runtime::sys::probe::{device, machine};
 use runtime::sys::{self, Errno, mount};
 
 use super::skeleton;
@@ -47,7 +47,7 @@ pub(super) fn bring_up() -> io::Result<Ready> {
     switch_root()?;
     // As systemd leaves it: a runtime that forgets to make its own mounts private is seen to leak.
     mount::propagate(Path::new("/"), mount::Flags::MS_SHARED | mount::Flags::MS_REC)?;
-    machine::bring_up("lo")?;
+    device::set_up("lo", true)?;
     delegate_controllers()?;
     lower_paranoia()?;
     skeleton::make(Path::new("/skeleton"))?;

@@ -23,19 +23,25 @@ pub fn links() -> Result<OwnedFd> {
 ///
 /// RTM_GETLINK knows it too, but settles what is pending of the device's state first, and waits for an RCU grace period.
 pub fn index(socket: BorrowedFd<'_>, name: &str) -> Result<u32> {
-    // SAFETY: every bit pattern of this structure of integers is valid.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // The terminator must fit in too.
-    if name.len() >= request.ifr_name.len() {
-        return Err(Errno::ENODEV);
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = libc::c_char::from_ne_bytes([from]);
-    }
+    let mut request = device_request(name)?;
     // SAFETY: the kernel reads and writes one `ifreq`, which outlives the call; its name is terminated.
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGIFINDEX, &raw mut request) };
     Errno::result(done)?;
     // SAFETY: the call succeeded, so the kernel filled in this member.
     let index = unsafe { request.ifr_ifru.ifru_ifindex };
     u32::try_from(index).map_err(|_| Errno::ENODEV)
+}
+
+/// A request about a device, for netdevice(7). `ENODEV` for a name that no device can have: with its terminator it has at
+/// most IFNAMSIZ bytes.
+pub(super) fn device_request(name: &str) -> Result<libc::ifreq> {
+    // SAFETY: every bit pattern of this structure of integers is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(Errno::ENODEV);
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from.cast_signed();
+    }
+    Ok(request)
 }

@@ -4,10 +4,8 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 
 use nix::kmod::{self, ModuleInitFlags};
-use nix::net::if_::InterfaceFlags;
 use nix::sys::reboot::{self, RebootMode};
 use nix::sys::signal::{self, SigHandler, Signal};
-use nix::sys::socket::{self, AddressFamily, SockFlag, SockType};
 use nix::sys::termios::{self, ControlFlags, FlushArg, SetArg};
 use nix::sys::time::TimeSpec;
 use nix::sys::utsname;
@@ -104,24 +102,6 @@ pub fn reap_children_unseen() -> Result<()> {
 pub fn reap_children_by_hand() -> Result<()> {
     // SAFETY: SIG_DFL runs no code of this process.
     unsafe { signal::signal(Signal::SIGCHLD, SigHandler::SigDfl) }.map(drop)
-}
-
-/// Brings up an interface of the own network namespace. netdevice(7)
-pub fn bring_up(interface: &str) -> Result<()> {
-    let socket = socket::socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    // SAFETY: every bit pattern of this structure of integers is valid.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    if interface.len() >= request.ifr_name.len() {
-        return Err(Errno::ENAMETOOLONG);
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes()) {
-        *to = from.cast_signed();
-    }
-    request.ifr_ifru.ifru_flags =
-        i16::try_from(InterfaceFlags::IFF_UP.bits()).map_err(|_| Errno::EOVERFLOW)?;
-    // SAFETY: the request takes an ifreq, which outlives the call; its name is terminated by the zeroes above.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
-    Errno::result(result).map(drop)
 }
 
 /// Ends the machine: QEMU exits on either. reboot(2)
