@@ -1,4 +1,4 @@
-//! What the parent does while the child waits: all that needs rights outside of the container.
+//! What the parent does once the child is there: all that needs rights outside of the container.
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};

@@ -219,8 +219,8 @@ impl Running {
         Ok(status)
     }
 
-    /// The same for a caller that has one thread and ends next. It may leave a child behind, which does nothing but wait for
-    /// the kernel to be done with links that are gone.
+    /// The same for a caller that ends next. If it has one thread, it may leave a child behind, which does nothing but wait
+    /// for the kernel to be done with links that are gone.
     ///
     /// # Errors
     /// As of [`Running::stop`].

@@ -45,16 +45,15 @@ pub fn hung_up(fd: impl AsFd) -> Result<bool> {
     Ok(fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)))
 }
 
-/// Waits until at least one of two files has something to read, and tells which have.
-pub fn wait_for_either(one: impl AsFd, other: impl AsFd) -> Result<(bool, bool)> {
+/// Waits until at least one of two files has something to read, and tells whether the first has.
+pub fn wait_for_either(one: impl AsFd, other: impl AsFd) -> Result<bool> {
     let mut fds = [one.as_fd(), other.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
     loop {
         match poll(&mut fds, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             other => other?,
         };
-        let [one, other] = fds.map(|fd| fd.any().unwrap_or_default());
-        return Ok((one, other));
+        return Ok(fds[0].any().unwrap_or_default());
     }
 }
 

@@ -206,6 +206,19 @@ fn a_link_is_gone_when_nsrun_ends() {
 }
 
 #[test]
+fn what_waits_for_the_kernel_keeps_no_directory_busy() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!(
+        "for number in $(seq 12); do
+            mount -t tmpfs here /mnt; cd /mnt; $NSRUN run -n {PAIR} -- true; cd /; umount /mnt
+        done"
+    ));
+    assert_eq!((seen.out.as_str(), seen.err.as_str()), ("", ""));
+}
+
+#[test]
 fn a_link_may_be_gone_before_nsrun_ends() {
     if !need(Need::Veth) {
         return;
