@@ -60,7 +60,10 @@ const FILESYSTEMS: Table = &[
 const PATHS: Table = &[
     ("/proc/kcore", "CONFIG_PROC_KCORE"),
     ("/proc/sys/kernel/core_pattern", "CONFIG_COREDUMP"),
+    ("/proc/sys/kernel/modprobe", "CONFIG_MODULES"),
     ("/proc/sysrq-trigger", "CONFIG_MAGIC_SYSRQ"),
+    ("/sys/firmware/memmap", "CONFIG_FIRMWARE_MEMMAP"),
+    ("/sys/kernel/uevent_helper", "CONFIG_UEVENT_HELPER"),
 ];
 
 const CONTROLLERS: Table = &[
