@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::catalogue;
 use crate::operation::Operation;
-use crate::plan::{Actor, NamedSpec};
+use crate::plan::{Actor, NamedSpec, Need};
 use crate::report::inline::toml;
 use crate::scenario::{Scenario, Step};
 
@@ -19,7 +19,8 @@ pub fn explain(scenario: &Scenario) -> String {
     for property in scenario.covers.iter().filter_map(|id| catalogue::find(id)) {
         walk.line(&format!("  proves {}: {}", property.id, property.text));
     }
-    for need in &scenario.needs {
+    // The walk-through makes the namespaces itself.
+    for need in scenario.needs.iter().filter(|need| !matches!(need, Need::Namespace(_))) {
         walk.line(&format!("  needs {}", toml(&serde_json::to_value(need).expect("a need is plain data"))));
     }
     let started = |name: &str| {

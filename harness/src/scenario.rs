@@ -4,6 +4,7 @@ mod check;
 mod describe;
 mod expect;
 mod files;
+mod needs;
 mod parse;
 pub(crate) mod reader;
 mod serde_words;
@@ -33,7 +34,7 @@ pub struct Scenario {
     pub about: String,
     /// Ids of the catalogue.
     pub covers: Vec<String>,
-    /// What must be there, else the scenario is skipped.
+    /// What must be there, else the scenario is skipped: what the file says, and the namespaces that are made or entered.
     pub needs: Vec<Need>,
     /// Milliseconds.
     pub deadline_ms: u64,

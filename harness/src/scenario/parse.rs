@@ -9,11 +9,11 @@ use toml::de::{DeTable, DeValue};
 use super::check::{self, Container, Draft, RESERVED};
 use super::expect::{self, Around};
 use super::reader::{Node, Reader};
-use super::{Scenario, Step, describe};
+use super::{Scenario, Step, describe, needs};
 use crate::catalogue;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::operation::Operation;
-use crate::plan::{Actor, NamedSpec, Need};
+use crate::plan::{Actor, NamedSpec};
 
 const KEYS: &[&str] = &["about", "covers", "needs", "deadline", "container", "step"];
 const STEP_KEYS: &[&str] = &["name", "in", "via", "do", "expect"];
@@ -30,7 +30,7 @@ pub(super) fn scenario(name: &str, mut reader: Reader) -> Result<Scenario, Vec<D
         file: reader.file().to_owned(),
         about: about(&mut reader, table).unwrap_or_default(),
         covers: covers(&mut reader, table),
-        needs: needs(&mut reader, table),
+        needs: needs::said(&mut reader, table),
         deadline_ms: deadline(&mut reader, table).unwrap_or(DEADLINE_MS),
         containers: Vec::new(),
         steps: Vec::new(),
@@ -47,6 +47,11 @@ pub(super) fn scenario(name: &str, mut reader: Reader) -> Result<Scenario, Vec<D
     }
     let named = |container: Container<'_, '_>| NamedSpec { name: container.name, spec: container.spec };
     scenario.containers = containers.into_iter().map(named).collect();
+    for need in needs::implied(&scenario.containers, &scenario.steps) {
+        if !scenario.needs.contains(&need) {
+            scenario.needs.push(need);
+        }
+    }
     Ok(scenario)
 }
 
@@ -92,11 +97,6 @@ fn property_help(id: &str) -> String {
         Some(near) => format!("did you mean `{}` ({})? The ids go from P1 to {last}", near.id, near.text),
         None => format!("the ids go from P1 to {last}; harness/catalogue.toml lists them"),
     }
-}
-
-fn needs(reader: &mut Reader, table: &DeTable<'_>) -> Vec<Need> {
-    let Some(list) = table.get("needs").and_then(|node| reader.list(node)) else { return Vec::new() };
-    list.iter().filter_map(|node| reader.typed("needs", node)).collect()
 }
 
 /// `"500ms"`, `"5s"`, `"2m"`.
