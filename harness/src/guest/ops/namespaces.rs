@@ -1,31 +1,21 @@
 //! Which namespaces the actor is in, and how it changes them.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::fd::AsFd;
 
 use runtime::spec::Namespace;
 use runtime::sys::namespace;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::identity::pid_of;
-use super::{Done, Refusal, done};
+use super::{Done, done};
 use crate::operation::{Setns, Subject};
 
+/// By kind; one that the kernel lacks is absent.
 pub(super) fn inodes(subject: &Subject) -> Done {
-    let pid = pid_of(subject)?;
-    let mut inodes = Map::new();
-    for kind in Namespace::ALL {
-        let link = fs::read_link(format!("/proc/{pid}/ns/{}", kind.file()))?;
-        let inode = inode(&link.to_string_lossy());
-        let inode = inode.ok_or_else(|| Refusal::Broken(format!("{} is no namespace", link.display())))?;
-        inodes.insert(kind.to_string(), inode.into());
-    }
-    Ok(inodes.into())
-}
-
-/// `4026531838` of `uts:[4026531838]`.
-fn inode(link: &str) -> Option<u64> {
-    link.split_once(":[")?.1.strip_suffix(']')?.parse().ok()
+    // `self` is no number.
+    let found = runtime::namespaces(pid_of(subject)?.parse().ok())?;
+    Ok(found.into_iter().map(|(kind, inode)| (kind.to_string(), Value::from(inode))).collect())
 }
 
 /// One by one, in the kernel's order: a user namespace first, for it owns the others.
@@ -44,13 +34,10 @@ pub(super) fn join(target: &Setns) -> Done {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use runtime::sys::Errno;
 
-    #[test]
-    fn the_inode_is_between_the_brackets() {
-        assert_eq!(inode("uts:[4026531838]"), Some(4_026_531_838));
-        assert_eq!(inode("/proc/1/ns/uts"), None);
-    }
+    use super::*;
+    use crate::guest::ops::Refusal;
 
     #[test]
     fn every_kind_is_looked_at() {
@@ -58,5 +45,10 @@ mod tests {
         for kind in Namespace::ALL {
             assert!(told[kind.to_string()].as_u64().is_some(), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_has_none() {
+        assert!(matches!(inodes(&Subject::Pid(i32::MAX)), Err(Refusal::Errno(Errno::ENOENT))));
     }
 }

@@ -70,9 +70,9 @@ fn wait_for_ever() -> ! {
     }
 }
 
-/// CAP_SYS_ADMIN: `check_unshare_flags` and `copy_namespaces` let only it have a new UTS namespace.
+/// CAP_SYS_ADMIN: `unshare_nsproxy_namespaces` lets only it have a new namespace. Every kernel has those of mounts.
 pub fn new_namespace() -> Result<()> {
-    unshare(CloneFlags::CLONE_NEWUTS)
+    unshare(CloneFlags::CLONE_NEWNS)
 }
 
 /// CAP_SYS_NICE: `can_nice` lets only it have a better priority than RLIMIT_NICE allows.
