@@ -69,8 +69,8 @@ fn once_more(recording: &Recording, kernel: String, install: bool, progress: &Pr
 /// Says whether the recorded result came again.
 fn compare(recording: &Recording, now: &Outcome) -> Exit {
     let recorded = &recording.record.outcome;
-    println!("recorded: {}", told(recorded));
-    println!("now:      {}", told(now));
+    println!("recorded: {}", recorded.told());
+    println!("now:      {}", now.told());
     let differences = differences(recorded, now);
     if differences.is_empty() {
         println!("the same came again");
@@ -78,11 +78,6 @@ fn compare(recording: &Recording, now: &Outcome) -> Exit {
     }
     differences.iter().for_each(|difference| println!("not the same: {difference}"));
     Exit::Broken
-}
-
-fn told(outcome: &Outcome) -> String {
-    let word = outcome.status.word();
-    outcome.reason.as_ref().map_or_else(|| word.to_owned(), |reason| format!("{word}: {reason}"))
 }
 
 /// Runs the scenario on this terminal's machine, and stays.

@@ -42,8 +42,8 @@ pub(crate) struct Args {
     reports: Vec<Target>,
     /// Where a scenario that does not pass leaves a directory with all that is known of it, for `cargo xtask repro`;
     /// target/nsproof/repro without this option.
-    #[arg(long, value_name = "DIR")]
-    repro: Option<String>,
+    #[arg(long, value_name = "DIR", value_parser = folder)]
+    repro: Option<PathBuf>,
     /// A skipped scenario is a failure.
     #[arg(long)]
     deny_skips: bool,
@@ -128,7 +128,7 @@ fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
         jobs: args.jobs.into(),
         confirm: !args.self_test,
         shard: args.shard,
-        repro: (!args.self_test).then(|| args.repro.as_ref().map_or_else(default_repro, PathBuf::from)),
+        repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(default_repro)),
         ..usual(args.kernels.clone(), args.install, progress)?
     })
 }
@@ -154,6 +154,16 @@ fn baseline(file: &Path, kernels: &[String], chosen: &[Scenario]) -> Result<Base
             .collect(),
     };
     Baseline::load(file, &known).map_err(wrong)
+}
+
+/// For clap: a folder that is there, or can be made.
+fn folder(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.ancestors().find(|above| above.exists()) {
+        _ if text.is_empty() => Err("give the path of a folder".to_owned()),
+        Some(above) if !above.is_dir() => Err(format!("{} is no folder", above.display())),
+        _ => Ok(path),
+    }
 }
 
 /// Below what cargo builds, as a command line from here names it.

@@ -111,6 +111,7 @@ fn the_only_kernel_that_cannot_be_had_is_an_error() {
 #[rstest::rstest]
 #[case::name("debian-99", "unknown kernel")]
 #[case::path("/no/such/bzImage", "cannot find /no/such/bzImage")]
+#[case::modules("/etc/passwd:/no/modules", "cannot find /no/modules")]
 fn a_kernel_that_there_cannot_be_is_a_usage_error(#[case] kernel: &str, #[case] reason: &str) {
     let commands: [&[&str]; 7] = [
         &["vm-test", "uts/hostname", "--kernel", "distro", "--kernel"],

@@ -146,6 +146,8 @@ fn a_filter_that_matches_nothing_is_a_usage_error() {
 #[rstest::rstest]
 #[case::jobs(&["--jobs", "0"], "0 is not in 1..")]
 #[case::format(&["--report", "jsn=x"], "did you mean `json`?")]
+#[case::repro_without_path(&["--repro", ""], "give the path of a folder")]
+#[case::repro_below_a_file(&["--repro", "/etc/passwd/x"], "/etc/passwd is no folder")]
 #[case::report_without_path(&["--report", "json="], "comes the path of a file")]
 #[case::report_in_no_folder(&["--report", "json=/no/such/folder/x"], "there is no folder /no/such/folder")]
 #[case::report_that_is_a_folder(&["--report", "json=/tmp"], "/tmp is a folder")]

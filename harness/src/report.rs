@@ -293,6 +293,12 @@ impl Outcome {
         }
     }
 
+    /// The status and its reason: `miss: QEMU ended`.
+    pub fn told(&self) -> String {
+        let word = self.status.word();
+        self.reason.as_ref().map_or_else(|| word.to_owned(), |reason| format!("{word}: {reason}"))
+    }
+
     /// The second run, if it came to something else.
     pub fn disagreement(&self) -> Option<&Again> {
         self.again.as_ref().filter(|again| again.status != self.status)

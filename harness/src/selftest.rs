@@ -15,7 +15,6 @@ use std::ffi::OsString;
 
 use crate::judge::Status;
 use crate::progress::Progress;
-use crate::report::Outcome;
 use crate::run::{self, Isolation};
 use crate::scenario::{self, Scenario};
 use fault::{FRESH, Fault, SHARED};
@@ -87,7 +86,7 @@ fn guests(
         let (came, skipped) = match outcomes.as_slice() {
             [outcome] => {
                 wrong.extend(fault.differences(outcome));
-                (told(outcome), outcome.status == Status::Skip)
+                (outcome.told(), outcome.status == Status::Skip)
             }
             others => {
                 wrong.push(format!("reported {} times", others.len()));
@@ -103,12 +102,6 @@ fn guests(
 fn scenario_of(fault: &Fault) -> Scenario {
     let file = format!("harness/src/selftest/scenarios/{}.toml", fault.name);
     scenario::parse(fault.name, &file, fault.text).expect("a test loads them all")
-}
-
-/// `miss: QEMU ended`
-fn told(outcome: &Outcome) -> String {
-    let word = outcome.status.word();
-    outcome.reason.as_ref().map_or_else(|| word.to_owned(), |reason| format!("{word}: {reason}"))
 }
 
 #[cfg(test)]

@@ -62,6 +62,14 @@ fn a_filter_that_matches_nothing_names_what_is_near() {
     insta::assert_snapshot!(names(root.path(), &["hostnme", "lo", "cgroup"]).unwrap_err());
 }
 
+/// A variable of a script that is not set is not meant to choose everything.
+#[test]
+fn an_empty_filter_chooses_nothing() {
+    let root = tree(&[("uts/hostname.toml", GOOD)]);
+    let told = names(root.path(), &[""]).unwrap_err();
+    assert!(told.contains("no scenario matches ``") && told.contains("the folders are: uts"), "{told}");
+}
+
 #[test]
 fn an_empty_folder_and_a_missing_one_are_errors() {
     let root = tree(&[("README.md", "")]);

@@ -103,7 +103,10 @@ pub fn resolve_locked(spec: &str, lock: &Lock, cache: &Cache, progress: &dyn Pro
 /// An unknown name, or a path of nothing.
 pub fn check(spec: &str) -> Result<()> {
     match Spec::parse(spec)? {
-        Spec::Path { path, .. } => path.canonicalize().map(drop).map_err(Error::io("find", path)),
+        Spec::Path { path, modules } => [Some(path), modules]
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| path.canonicalize().map(drop).map_err(Error::io("find", path))),
         Spec::Package(_) | Spec::Host => Ok(()),
     }
 }

@@ -37,6 +37,9 @@ pub(super) fn choose(root: &Path, filters: &[String]) -> Result<Vec<Chosen>, Vec
 
 /// A text with a `/` or `.toml` that names something on the disk is a path; any other is a part of a name.
 fn matching(root: &Path, all: &[Chosen], filter: &str) -> Result<Vec<Chosen>, Diagnostic> {
+    if filter.is_empty() {
+        return Err(nothing(filter, all));
+    }
     let path = Path::new(filter);
     let is_path = filter.contains('/') || filter.ends_with(".toml") || same_file(path, root);
     if is_path && path.is_dir() {

@@ -77,7 +77,9 @@ impl Lock {
                         "is of version {version}, and {VERSION} is what can be read"
                     )));
                 }
-                Err(error) => return Err(damaged(format!("is no lock file: {error}"))),
+                Err(error) => {
+                    return Err(damaged(format!("is no lock file: {}", error.to_string().trim_end())));
+                }
             },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(Error::io("read", path)(error)),
@@ -218,6 +220,7 @@ mod tests {
 
     #[rstest::rstest]
     #[case("version = 2\n", "is of version 2")]
+    #[case("garbage", "expected `=`; restore it")]
     #[case("version = 1\nkernels = []\n", "unknown field `kernels`")]
     #[case("version = 1\n[[kernel]]\nname = \"k\"\narch = \"a\"\npackage = []\n", "has no package for \"k\"")]
     fn damaged(#[case] text: &str, #[case] reason: &str) {
