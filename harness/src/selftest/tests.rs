@@ -1,4 +1,5 @@
 use super::*;
+use crate::report::Outcome;
 
 #[test]
 fn every_scenario_is_valid_and_has_a_name_of_its_own() {
