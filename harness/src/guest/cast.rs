@@ -98,12 +98,8 @@ impl Cast {
 
     /// How everybody looks.
     pub(super) fn look(&mut self, deadline: Instant) -> Vec<(Actor, Facts)> {
-        let host = match self.host.take() {
-            Some(mut host) => {
-                let facts = look::at(&mut host, deadline);
-                self.host = Some(host);
-                facts
-            }
+        let host = match &mut self.host {
+            Some(host) => look::at(host, deadline),
             None => look::at_host(deadline),
         };
         let containers = self.containers.iter_mut();

@@ -18,6 +18,8 @@ use crate::event::Oracles;
 
 /// What dies by itself some time after its last user: a network namespace, a process that was killed.
 const SETTLE: Duration = Duration::from_secs(1);
+/// A process that was ended is told of before it has left `/proc`.
+const REAPED: Duration = Duration::from_millis(20);
 
 /// A mount that was left behind hides what was left behind below it, and that may be a mount again.
 const LAYERS: usize = 4;
@@ -54,7 +56,7 @@ impl Watch {
             left_behind.extend(left.iter().map(ToString::to_string));
             // The next scenario is not to be blamed for this one's.
             sweep::remove(&left);
-            patience = Duration::ZERO;
+            patience = REAPED;
         }
         if !left_behind.is_empty() {
             self.baseline = Inventory::baseline()?;

@@ -6,12 +6,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use runtime::spec::Spec;
 use runtime::sys::errno_name;
-use runtime::sys::process::Status;
+use runtime::sys::process::{self, Status};
 use runtime::{Container, Exec, Failure, Joined, Running};
 
 use super::child::ended;
@@ -26,6 +25,8 @@ const PROGRAM: &str = "/proc/self/exe";
 const ARGUMENTS: [&str; 2] = ["guest", "probe"];
 /// Between a process's last word and its death: on a busy host, with all of the machine's memory to give back.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// For a stranger to remove its file, when the scenario is over.
+const LEAVE: Duration = Duration::from_secs(2);
 /// The user and group of a stranger: nobody of note.
 const STRANGER: u32 = 1000;
 /// Folders in which every user can make a file.
@@ -87,18 +88,14 @@ impl Player {
         if let Some(status) = self.status()? {
             return Err(format!("{} {}", self.who, ended(status)));
         }
-        Ok(match &self.process {
-            Process::Host(process) => process.0.id().cast_signed(),
-            Process::Container(running) => running.pid(),
-            Process::Joined(joined) => joined.pid(),
-        })
+        Ok(self.process.pid())
     }
 
     /// Has it perform one operation.
     pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, String> {
         let stranger = self.stranger_for(operation, deadline)?;
         let order = Order { operation: operation.clone(), stranger };
-        self.link.ask(&order, deadline).map_err(|lost| self.reason(&lost))
+        self.link.ask(&order, deadline).map_err(|lost| self.reason(&lost, deadline))
     }
 
     fn stranger_for(&mut self, operation: &Operation, deadline: Instant) -> Result<Option<Stranger>, String> {
@@ -134,7 +131,7 @@ impl Player {
     /// Takes away what a stranger made.
     fn leave(mut self, known: Stranger) -> Result<(), String> {
         let Some(path) = known.file else { return Ok(()) };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LEAVE;
         match self.ask(&Operation::Remove(path), deadline)?.outcome {
             Outcome::Value(_) => Ok(()),
             other => Err(format!("{} could not remove its file: {other:?}", self.who)),
@@ -162,22 +159,26 @@ impl Player {
         status.map_err(|error| format!("{} is lost: {error}", self.who))
     }
 
+    /// How it ended, if it does before patience is at its end.
+    fn ended_within(&mut self, patience: Duration) -> Result<Option<Status>, String> {
+        if let Some(status) = self.status()? {
+            return Ok(Some(status));
+        }
+        let waited = process::ends_within(self.process.pid(), patience);
+        waited.map_err(|errno| format!("{} is lost: {}", self.who, errno_name(errno)))?;
+        self.status()
+    }
+
     /// Why it gave no reply.
-    fn reason(&mut self, lost: &Lost) -> String {
+    fn reason(&mut self, lost: &Lost, deadline: Instant) -> String {
         match lost {
             Lost::Deadline => format!("{} gave no reply before the scenario's deadline", self.who),
             Lost::Garbage(error) => format!("{} gave a reply that is none: {error}", self.who),
-            Lost::Ended => {
-                let deadline = Instant::now() + PATIENCE;
-                while Instant::now() < deadline {
-                    match self.status() {
-                        Ok(None) => sleep(Duration::from_millis(1)),
-                        Ok(Some(status)) => return format!("{} {}", self.who, ended(status)),
-                        Err(lost) => return lost,
-                    }
-                }
-                format!("{} closed its end and lives on", self.who)
-            }
+            Lost::Ended => match self.ended_within(patience(deadline)) {
+                Ok(Some(status)) => format!("{} {}", self.who, ended(status)),
+                Ok(None) => format!("{} closed its end and lives on", self.who),
+                Err(lost) => lost,
+            },
         }
     }
 
@@ -195,6 +196,21 @@ impl Player {
         };
         left.and(stopped).map_err(|error| format!("{who}: {error}"))
     }
+}
+
+impl Process {
+    fn pid(&self) -> i32 {
+        match self {
+            Process::Host(process) => process.0.id().cast_signed(),
+            Process::Container(running) => running.pid(),
+            Process::Joined(joined) => joined.pid(),
+        }
+    }
+}
+
+/// For a process to die that said its last word: the scenario's deadline is no later for it.
+fn patience(deadline: Instant) -> Duration {
+    PATIENCE.min(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// A child in the runner's own namespaces. Dropped, it is killed.
@@ -268,5 +284,16 @@ impl NotBuilt {
 impl From<io::Error> for NotBuilt {
     fn from(error: io::Error) -> Self {
         NotBuilt::Reason(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_dies_has_until_the_scenarios_deadline() {
+        assert_eq!(patience(Instant::now()), Duration::ZERO);
+        assert_eq!(patience(Instant::now() + Duration::from_secs(3600)), PATIENCE);
     }
 }

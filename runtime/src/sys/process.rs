@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::fs::MetadataExt;
+use std::time::Duration;
 
 use nix::fcntl::AtFlags;
 use nix::sched::{self, CloneFlags};
@@ -100,6 +101,15 @@ pub fn watch(pid: i32) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Waits until a process has ended, at most so long. Whether it has. It need not be a child; a child is not reaped. One that is
+/// not there has ended.
+pub fn ends_within(pid: i32, patience: Duration) -> Result<bool> {
+    match watch(pid) {
+        Err(Errno::ESRCH) => Ok(true),
+        other => super::socket::is_readable_within(other?, patience),
+    }
+}
+
 /// Waits for the end of a child and reaps it. waitpid(2)
 pub fn wait(pid: i32) -> Result<Status> {
     loop {
@@ -172,10 +182,27 @@ pub fn no_new_privileges() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     #[test]
     fn a_second_thread_is_noticed() {
         let second = std::thread::spawn(super::has_one_thread);
         assert!(!second.join().unwrap());
         assert!(super::threads().unwrap() > 0);
+    }
+
+    #[test]
+    fn an_end_is_waited_for() {
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let pid = child.id().cast_signed();
+        assert!(!super::ends_within(pid, Duration::from_millis(20)).unwrap());
+        // The end of its input ends it.
+        drop(child.stdin.take());
+        assert!(super::ends_within(pid, Duration::from_secs(60)).unwrap());
+        // It stays to be reaped, and has ended for good afterwards.
+        assert!(super::ends_within(pid, Duration::ZERO).unwrap());
+        assert!(child.wait().unwrap().success());
+        assert!(super::ends_within(pid, Duration::ZERO).unwrap());
     }
 }

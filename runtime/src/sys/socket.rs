@@ -1,6 +1,7 @@
 //! A pair of connected sockets that keep the limits of messages. unix(7), SOCK_SEQPACKET.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType};
@@ -54,6 +55,20 @@ pub fn wait_for_either(one: impl AsFd, other: impl AsFd) -> Result<bool> {
             other => other?,
         };
         return Ok(fds[0].any().unwrap_or_default());
+    }
+}
+
+/// Waits until a file has something to read, at most so long. Whether it has.
+pub fn is_readable_within(fd: impl AsFd, patience: Duration) -> Result<bool> {
+    let deadline = Instant::now() + patience;
+    loop {
+        // Whole milliseconds, and rather too long: what comes at the very end is not missed.
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis() + 1;
+        let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Err(Errno::EINTR) => continue,
+            other => return Ok(other? > 0),
+        }
     }
 }
 

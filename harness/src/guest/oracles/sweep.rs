@@ -2,12 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use runtime::net::Net;
 use runtime::sys::probe::ipc;
-use runtime::sys::{self, Errno, Signal, mount, signal};
+use runtime::sys::{self, Errno, Signal, mount, process, signal};
 
 use super::inventory::Item;
 
@@ -48,14 +47,7 @@ fn end(pid: i32) -> sys::Result<()> {
         Err(Errno::ESRCH) => return Ok(()),
         other => other?,
     }
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if signal::send(pid, 0) == Err(Errno::ESRCH) {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(1));
-    }
-    Err(Errno::ETIMEDOUT)
+    if process::ends_within(pid, PATIENCE)? { Ok(()) } else { Err(Errno::ETIMEDOUT) }
 }
 
 fn remove_tree(path: &Path) -> std::io::Result<()> {

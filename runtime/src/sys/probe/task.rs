@@ -35,11 +35,6 @@ pub fn ids() -> Result<Ids> {
     })
 }
 
-/// getppid(2)
-pub fn parent() -> i32 {
-    unistd::getppid().as_raw()
-}
-
 /// A set of capabilities.
 pub type Set = caps::CapsHashSet;
 
