@@ -57,7 +57,7 @@ impl Failure<'_> {
 
 fn warning(run: &Run, result: &Outcome, again: &Again) -> String {
     let title = format!("not the same twice: {} on {}", result.scenario, result.kernel);
-    let message = format!("{}, and again in a cold boot {}", result.status.word(), again.status.word());
+    let message = format!("{}, and {} {}", result.status.word(), again.how(), again.status.word());
     command("warning", place(run, result, blamed(result)), &title, &message)
 }
 

@@ -197,6 +197,15 @@ fn github_has_nothing_to_say_of_what_is_good() {
 }
 
 #[test]
+fn github_tells_what_kvm_lost() {
+    let mut run = run();
+    run.results.retain(|result| result.status == Status::Pass);
+    run.results[0].again = Some(Again { status: Status::Miss, reason: None, accel: Some("kvm".into()) });
+    let text = github::render(&run);
+    assert!(text.contains("::pass, and before that on KVM miss\n"), "{text}");
+}
+
+#[test]
 fn json_and_back() {
     let text = json::render(&run());
     insta::assert_snapshot!(text);

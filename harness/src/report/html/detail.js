@@ -43,7 +43,8 @@ function baseline({ baseline, status }) {
 
 function again({ again, status }) {
   const agrees = again.status === status;
-  const text = " – run once more, in a cold boot: " + (agrees ? "the same. " : "not the same. ");
+  const when = again.accel ? "run before, on KVM" : "run once more, in a cold boot";
+  const text = ` – ${when}: ` + (agrees ? "the same. " : "not the same. ");
   return el("p", { class: "again" + (agrees ? "" : " disagrees") }, tile(again.status), " ", el("b", {}, again.status), text, again.reason ?? "");
 }
 
