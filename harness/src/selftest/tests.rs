@@ -33,6 +33,24 @@ fn fault(name: &str) -> &'static Fault {
     Some("Kernel panic - not syncing: sysrq triggered crash"),
     false
 )]
+#[case::one_of_two(
+    "memory-of-files",
+    Status::Error,
+    Some("write more than there is: the host's probe was killed by SIGKILL"),
+    true
+)]
+#[case::the_other(
+    "memory-of-files",
+    Status::Miss,
+    Some("Kernel panic - not syncing: System is deadlocked on memory"),
+    true
+)]
+#[case::one_with_the_others_reason(
+    "memory-of-files",
+    Status::Miss,
+    Some("the guest said nothing until the deadline"),
+    false
+)]
 #[case::impossible_here("oops", Status::Skip, Some("needs module lkdtm: absent"), true)]
 #[case::skipped_for_nothing("oops", Status::Skip, None, false)]
 fn a_row_is_held_against_what_has_to_come(
