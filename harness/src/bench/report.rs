@@ -33,7 +33,7 @@ pub struct Report {
     pub samples: usize,
     /// The measurements.
     pub rows: Vec<Row>,
-    /// The bounds, and what became of them.
+    /// The bounds that hold on the accelerator, and what became of them.
     pub budget: Vec<Checked>,
 }
 
@@ -131,16 +131,17 @@ impl Row {
 
 impl Report {
     pub(super) fn new(lab: &Lab<'_>, load: String, rows: Vec<Row>) -> Self {
+        let accel = lab.testbed.accel.accelerator.name();
         Report {
             schema: SCHEMA,
             nsproof: env!("CARGO_PKG_VERSION").to_owned(),
             ended: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             kernel: lab.testbed.config.kernel.release.clone(),
-            accel: lab.testbed.accel.accelerator.name().to_owned(),
+            accel: accel.to_owned(),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
             load,
             samples: lab.options.samples,
-            budget: budget::check(&rows),
+            budget: budget::check(&rows, accel),
             rows,
         }
     }
@@ -185,7 +186,7 @@ mod tests {
             cpus: 2,
             load: "0.10".into(),
             samples: 3,
-            budget: budget::check(&[]),
+            budget: budget::check(&[], "tcg"),
             rows: vec![nsrun, crun, runc],
         }
     }
@@ -202,6 +203,14 @@ mod tests {
         );
         assert_eq!(json["rows"][2]["values"], serde_json::Value::Null);
         assert_eq!(serde_json::from_value::<Report>(json).unwrap(), report());
+    }
+
+    #[test]
+    fn bounds_that_do_not_hold_on_kvm_are_told_of() {
+        let told = "on kvm, machines have no bound: the bounds are TCG's";
+        assert!(!report().table().contains(told));
+        let on_kvm = Report { accel: "kvm".into(), ..report() };
+        assert!(on_kvm.table().contains(told), "{}", on_kvm.table());
     }
 
     #[test]

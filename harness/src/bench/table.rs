@@ -1,5 +1,7 @@
 //! What was measured, for people: aligned, a paragraph for each group.
 
+use vm::accel::Accelerator;
+
 use super::report::{Report, Row};
 
 pub(super) fn render(report: &Report) -> String {
@@ -38,7 +40,14 @@ fn budget(report: &Report) -> String {
         };
         [format!("  {}", checked.name), format!("{:.3}", checked.at_most), is, verdict.to_owned()]
     });
-    format!("\n{}", aligned(&std::iter::once(head).chain(rows).collect::<Vec<_>>()))
+    let table = aligned(&std::iter::once(head).chain(rows).collect::<Vec<_>>());
+    let accel = report.accel.as_str();
+    let note = if accel == Accelerator::Tcg.name() {
+        String::new()
+    } else {
+        format!("  (on {accel}, machines have no bound: the bounds are TCG's)\n")
+    };
+    format!("\n{table}{note}")
 }
 
 /// The first and the last column to the left, numbers to the right.
