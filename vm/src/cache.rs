@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 pub use room::Part;
 pub(crate) use scratch::Scratch;
-pub use stamp::sha256_of_file;
-pub(crate) use stamp::{Stamp, sha256_of};
+pub(crate) use stamp::{Stamp, sha256_of, sha256_of_file};
 
 /// The cache's folder.
 #[derive(Debug, Clone)]

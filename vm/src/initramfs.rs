@@ -26,6 +26,8 @@ pub struct Initramfs {
     pub path: PathBuf,
     /// Hexadecimal, of what is in it: two archives of one hash hold the same.
     pub sha256: String,
+    /// Of the file.
+    pub archive_sha256: String,
 }
 
 /// Something to put into the archive. Folders above it are made.
@@ -103,11 +105,12 @@ pub fn build(cache: &Cache, init: &Path, closure: &Closure, extra: &[Entry]) -> 
     let path = scratch.path().join(ARCHIVE);
     let bytes = archive(&entries).map_err(Error::io("write", &path))?;
     fs::write(&path, &bytes).map_err(Error::io("write", &path))?;
-    let record = Record { stamp: Stamp::of(&path)?, sha256: sha256_of(&bytes) };
+    let archive_sha256 = sha256_of(&bytes);
+    let record = Record { stamp: Stamp::of(&path)?, sha256: archive_sha256.clone() };
     cache.put(&scratch.path().join(RECORD), &record)?;
     scratch.publish(&place)?;
     cache.prune("initramfs", &place, LIMIT)?;
-    Ok(Initramfs { path: place.join(ARCHIVE), sha256 })
+    Ok(Initramfs { path: place.join(ARCHIVE), sha256, archive_sha256 })
 }
 
 /// The archive of this content, if it is in the cache and whole.
@@ -116,7 +119,8 @@ pub(crate) fn find(cache: &Cache, sha256: &str) -> Option<Initramfs> {
     let path = place.join(ARCHIVE);
     let record = cache.get::<Record>(&place.join(RECORD))?;
     cache.used(&place);
-    record.is_whole(&path).then(|| Initramfs { path, sha256: sha256.to_owned() })
+    let sha256 = sha256.to_owned();
+    record.is_whole(&path).then_some(Initramfs { path, sha256, archive_sha256: record.sha256 })
 }
 
 fn place(cache: &Cache, sha256: &str) -> PathBuf {

@@ -191,7 +191,11 @@ mod tests {
         Config {
             qemu: Qemu { program: "/usr/bin/qemu".into(), version: "7.2".into() },
             kernel,
-            initramfs: Initramfs { path: "/c/initramfs.cpio".into(), sha256: "initramfs".into() },
+            initramfs: Initramfs {
+                path: "/c/initramfs.cpio".into(),
+                sha256: "initramfs".into(),
+                archive_sha256: "archive".into(),
+            },
             accelerator: Accelerator::Tcg,
             memory_mib: 256,
             cpus: 1,

@@ -40,7 +40,7 @@ pub(crate) fn sha256_of(bytes: &[u8]) -> String {
 }
 
 /// SHA-256 of a file in hexadecimal, read whole.
-pub fn sha256_of_file(path: &Path) -> Result<String> {
+pub(crate) fn sha256_of_file(path: &Path) -> Result<String> {
     let mut file = File::open(path).map_err(Error::io("read", path))?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 18];

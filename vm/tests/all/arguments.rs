@@ -8,7 +8,11 @@ fn config(accelerator: Accelerator) -> Config {
     Config {
         qemu: Qemu { program: "/usr/bin/qemu".into(), version: "7.2".into() },
         kernel: Kernel::of_image("/k/bzImage"),
-        initramfs: Initramfs { path: "/c/initramfs.cpio".into(), sha256: String::new() },
+        initramfs: Initramfs {
+            path: "/c/initramfs.cpio".into(),
+            sha256: String::new(),
+            archive_sha256: String::new(),
+        },
         accelerator,
         memory_mib: 256,
         cpus: 1,
