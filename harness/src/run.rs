@@ -8,12 +8,12 @@
 pub(crate) mod drive;
 mod history;
 mod keep;
-pub(crate) mod pool;
+mod pool;
 mod queue;
 mod schedule;
 pub(crate) mod source;
 mod steady;
-pub(crate) mod tap;
+mod tap;
 pub(crate) mod testbed;
 
 use std::path::PathBuf;

@@ -118,13 +118,15 @@ fn commands(manager: &str, lines: &[&str], arch: &str, root: bool) -> Vec<Vec<St
     lines.iter().map(words).collect()
 }
 
-/// The path of a program in `$PATH`.
-pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
+/// The path of a program in `$PATH`. One that is given with an absolute path is where it says, or nowhere.
+pub fn in_path(program: impl AsRef<Path>) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let executable = |path: &PathBuf| {
         std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
     };
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(program)).find(executable)
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    // Joined to a folder, an absolute path takes its place.
+    std::env::split_paths(&folders).map(|folder| folder.join(&program)).find(executable)
 }
 
 /// Runs a command to its end. Its standard output; an error with its own words if it fails.

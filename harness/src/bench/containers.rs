@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -114,7 +114,7 @@ fn contenders(stage: &Stage, nsrun: &Path) -> Vec<Contender> {
 
 impl Contender {
     fn new(name: &'static str, note: &'static str, command: Vec<OsString>) -> Self {
-        let fault = (!is_installed(Path::new(&command[0]))).then(|| "not installed".to_owned());
+        let fault = vm::qemu::in_path(&command[0]).is_none().then(|| "not installed".to_owned());
         Contender { name, note, command, started: Vec::new(), ended: Vec::new(), fault }
     }
 
@@ -128,12 +128,6 @@ impl Contender {
 
 fn unmeasured(group: &str, name: &str) -> Row {
     Row::of(group, name, Unit::Milliseconds, &[])
-}
-
-fn is_installed(program: &Path) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    // A path with a slash replaces the folder that it is joined to, if it is absolute.
-    std::env::split_paths(&path).any(|folder: PathBuf| folder.join(program).is_file())
 }
 
 /// From the start of a command until its container's program says its byte, and until it has ended, and all that share its

@@ -9,8 +9,6 @@ use super::{Error, Lab, processor};
 use crate::judge::Status;
 use crate::run;
 use crate::run::Isolation;
-use crate::run::pool::Pool;
-use crate::run::tap::Nobody;
 use crate::scenario::Scenario;
 
 /// Scenarios of a round: enough that its begin and end do not count, and that a round takes a few seconds.
@@ -108,9 +106,9 @@ fn timed(
 ) -> Result<Duration, Error> {
     let options = run::Options { jobs, isolation, ..lab.options.run.clone() };
     let begun = Instant::now();
-    let (_, outcomes) = Pool::new(scenarios, &options, lab.cache, lab.progress, &Nobody).run()?;
+    let report = run::run(scenarios, &options, lab.progress)?;
     let time = begun.elapsed();
-    match outcomes.iter().find(|outcome| !matches!(outcome.status, Status::Pass | Status::Skip)) {
+    match report.results.iter().find(|outcome| !matches!(outcome.status, Status::Pass | Status::Skip)) {
         None => Ok(time),
         Some(outcome) => {
             let reason = outcome.reason.as_deref().unwrap_or_default();

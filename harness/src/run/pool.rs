@@ -20,7 +20,7 @@ use crate::report::{self, Outcome};
 use crate::scenario::Scenario;
 
 /// What the lanes share.
-pub(crate) struct Pool<'a> {
+pub(super) struct Pool<'a> {
     scenarios: &'a [Scenario],
     options: &'a Options,
     cache: &'a Cache,
@@ -44,7 +44,7 @@ struct Kernel<'a> {
 type Done = ((usize, usize), Outcome);
 
 impl<'a> Pool<'a> {
-    pub(crate) fn new(
+    pub(super) fn new(
         scenarios: &'a [Scenario],
         options: &'a Options,
         cache: &'a Cache,
@@ -68,7 +68,7 @@ impl<'a> Pool<'a> {
     ///
     /// # Errors
     /// The only kernel cannot be had, or never gets ready. One of several costs its own scenarios.
-    pub(crate) fn run(mut self) -> vm::Result<(Vec<report::Kernel>, Vec<Outcome>)> {
+    pub(super) fn run(mut self) -> vm::Result<(Vec<report::Kernel>, Vec<Outcome>)> {
         let lanes = self.options.jobs.clamp(1, self.total().max(1));
         let done = std::thread::scope(|scope| {
             let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| self.work())).collect();

@@ -44,7 +44,7 @@ struct Starts {
 /// What came of one scenario on one machine.
 pub(super) struct Ran {
     pub(super) outcome: Outcome,
-    /// `None` if nothing was sent: a need was known to be unmet.
+    /// `None` if nothing was sent, because a need was known to be unmet, and if no directory will be made of it.
     trace: Option<Trace>,
     survivor: Option<Guest>,
     /// Whether the machine was lost because it said nothing until the deadline.
@@ -166,9 +166,12 @@ impl<'a> Line<'a> {
         if ending.is_some() {
             outcome.console = guest.machine.console_tail(TAIL);
         }
-        let trace = Trace { request, lines, lost, looks: evidence.looks, console: guest.machine.console() };
+        // Of a pass nobody asks how it went, unless it was looked at on purpose.
+        let wanted = self.options.repro.is_some() && (!is_good(&outcome) || after == After::Look);
+        let console = || guest.machine.console();
+        let trace = wanted.then(|| Trace { request, lines, lost, looks: evidence.looks, console: console() });
         let silent = ending == Some(Ending::Deadline);
-        Ran { outcome, trace: Some(trace), survivor: ending.is_none().then_some(guest), silent }
+        Ran { outcome, trace, survivor: ending.is_none().then_some(guest), silent }
     }
 
     /// A scenario's plan without the needs that the host looks after.
