@@ -63,7 +63,6 @@ const PATHS: Table = &[
     ("/proc/sys/kernel/modprobe", "CONFIG_MODULES"),
     ("/proc/sysrq-trigger", "CONFIG_MAGIC_SYSRQ"),
     ("/sys/firmware/memmap", "CONFIG_FIRMWARE_MEMMAP"),
-    ("/sys/kernel/uevent_helper", "CONFIG_UEVENT_HELPER"),
 ];
 
 const CONTROLLERS: Table = &[
