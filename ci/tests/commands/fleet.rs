@@ -1,17 +1,10 @@
 //! A run in parts, on as many machines as one likes, and the parts as one report.
 
-use assert_cmd::Command;
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn xtask(arguments: &[&str]) -> assert_cmd::assert::Assert {
-    Command::cargo_bin("xtask").expect("xtask is built").args(arguments).assert()
-}
-
-fn said(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
-}
+use crate::common::{printed, said, xtask};
 
 /// Runs a part, and gives its report's path.
 fn part(folder: &TempDir, shard: &str) -> String {
@@ -34,10 +27,10 @@ fn the_parts_of_a_run_are_the_whole() {
     let alone = xtask(&["merge", &first]).code(2);
     assert!(said(&alone).contains("distro: shard 2/2 is missing"), "{}", said(&alone));
     let matrix = xtask(&["matrix", "--kernel", "distro", "--kernel", "host", "--shards", "2"]).success();
-    let matrix = String::from_utf8_lossy(&matrix.get_output().stdout).into_owned();
+    let matrix = printed(&matrix);
     let lost = xtask(&["merge", &first, &second, "--matrix", &matrix, "--report", "junit=-"]).code(3);
     // The report alone can be piped.
-    let piped = String::from_utf8_lossy(&lost.get_output().stdout).into_owned();
+    let piped = printed(&lost);
     assert!(piped.starts_with("<?xml") && piped.trim_end().ends_with("</testsuites>"), "{piped}");
     assert!(
         said(&lost).contains("kernel host: no machine: the job host-1-of-2 gave no report"),
@@ -59,9 +52,9 @@ fn a_shard_that_is_none_is_a_usage_error(#[case] shard: &str, #[case] told: &str
 
 #[test]
 fn the_matrix_is_one_line_of_json() {
-    let printed =
+    let told =
         xtask(&["matrix", "--kernel", "distro", "--kernel", "/elsewhere/bzImage", "--shards", "3"]).success();
-    let text = String::from_utf8_lossy(&printed.get_output().stdout).into_owned();
+    let text = printed(&told);
     assert_eq!(text.lines().count(), 1, "{text}");
     let matrix: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(matrix["include"].as_array().map(Vec::len), Some(6));

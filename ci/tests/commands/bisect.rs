@@ -9,11 +9,7 @@ use std::process::{Command, Output};
 
 use vm::{Cache, Silent, kernel};
 
-/// A scenario of the tests' own.
-fn fixture(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    folder.join(name).with_extension("toml").display().to_string()
-}
+use crate::common::fixture;
 
 fn xtask(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_xtask")).args(args).output().expect("xtask runs")
@@ -93,7 +89,7 @@ fn a_panic_is_never_an_answer(#[case] args: &[&str], #[case] code: i32) {
     assert_ends(&output, code, "panicked");
 }
 
-/// The documented script in a folder that looks like a built tree, with a `make` that has nothing to do.
+/// The documented script in a folder that looks like a built tree: neither this nor nsproof is to be built.
 #[test]
 fn the_script_takes_paths_from_the_folder_it_is_called_in() {
     let tree = tempfile::tempdir().unwrap();
@@ -104,8 +100,10 @@ fn the_script_takes_paths_from_the_folder_it_is_called_in() {
     fs::copy(&distro.image, tree.path().join("arch/x86/boot/bzImage")).unwrap();
     fs::write(tree.path().join("include/config/kernel.release"), &distro.release).unwrap();
     fs::copy(fixture("wrong-expectation"), tree.path().join("mine.toml")).unwrap();
-    fs::write(tree.path().join("bin/make"), "#!/bin/sh\n").unwrap();
-    fs::set_permissions(tree.path().join("bin/make"), fs::Permissions::from_mode(0o755)).unwrap();
+    for program in ["bin/make", "bin/cargo"] {
+        fs::write(tree.path().join(program), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(tree.path().join(program), fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let path =
         [tree.path().join("bin").into_os_string(), std::env::var_os("PATH").unwrap()].join(OsStr::new(":"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bisect.sh");

@@ -1,26 +1,17 @@
 //! Runs with a baseline, as a CI maintainer checks one in.
 
-use std::path::Path;
-
-use assert_cmd::Command;
 use tempfile::TempDir;
+
+use crate::common::{all, command, fixture};
 
 /// `vm-test` with a baseline of this text; gives the exit code, and all that was said.
 fn vm_test(baseline: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("baseline.toml");
     std::fs::write(&file, baseline).unwrap();
-    let mut xtask = Command::cargo_bin("xtask").expect("xtask is built");
-    xtask.arg("vm-test").arg("--baseline").arg(&file).arg("--repro").arg(folder.path()).args(arguments);
-    let output = xtask.output().expect("xtask runs");
-    let said = [&output.stdout[..], &output.stderr].concat();
-    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
-}
-
-/// A scenario of these tests' own.
-fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
-    path.with_extension("toml").display().to_string()
+    let mut xtask = command(&["vm-test", "--baseline"]);
+    let ran = xtask.arg(&file).arg("--repro").arg(folder.path()).args(arguments).assert();
+    (ran.get_output().status.code(), all(&ran))
 }
 
 #[test]

@@ -2,36 +2,24 @@
 
 use std::path::Path;
 
-use assert_cmd::Command;
+use assert_cmd::assert::Assert;
 use vm::{Cache, Silent, kernel};
 
-fn xtask(cache: &Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
-    let mut command = Command::cargo_bin("xtask").expect("xtask is built");
-    command.env("NSPROOF_CACHE", cache).args(arguments).assert()
+use crate::common::{command, fixture, printed, said};
+
+fn with_cache(cache: &Path, arguments: &[&str]) -> Assert {
+    command(arguments).env("NSPROOF_CACHE", cache).assert()
 }
 
 /// `vm-test` with the cache of this machine.
-fn vm_test(arguments: &[&str]) -> assert_cmd::assert::Assert {
-    Command::cargo_bin("xtask").expect("xtask is built").arg("vm-test").args(arguments).assert()
-}
-
-fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name);
-    path.to_str().unwrap().to_owned()
-}
-
-fn complained(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
-}
-
-fn printed(assert: &assert_cmd::assert::Assert) -> String {
-    String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+fn vm_test(arguments: &[&str]) -> Assert {
+    command(&["vm-test"]).args(arguments).assert()
 }
 
 #[test]
 fn kernels_with_a_name_are_listed() {
     let cache = tempfile::tempdir().unwrap();
-    let text = printed(&xtask(cache.path(), &["kernels"]).success());
+    let text = printed(&with_cache(cache.path(), &["kernels"]).success());
     for name in ["distro", "host", "debian-5.10", "debian-6.12"] {
         assert!(text.lines().any(|line| line.split(' ').next() == Some(name)), "{name} in\n{text}");
     }
@@ -41,8 +29,8 @@ fn kernels_with_a_name_are_listed() {
 #[test]
 fn an_unknown_kernel_is_a_usage_error_that_names_the_known_ones() {
     let cache = tempfile::tempdir().unwrap();
-    let assert = xtask(cache.path(), &["kernels", "fetch", "debian-99"]).code(2);
-    let said = complained(&assert);
+    let assert = with_cache(cache.path(), &["kernels", "fetch", "debian-99"]).code(2);
+    let said = said(&assert);
     assert!(said.contains("unknown kernel \"debian-99\"") && said.contains("debian-6.12"), "{said}");
 }
 
@@ -51,16 +39,16 @@ fn a_cleared_cache_is_empty() {
     let cache = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(cache.path().join("kernels/one")).unwrap();
     std::fs::write(cache.path().join("kernels/one/vmlinuz"), vec![1; 1 << 20]).unwrap();
-    assert!(printed(&xtask(cache.path(), &["cache"]).success()).contains("1.1 MB  kernels"));
-    xtask(cache.path(), &["cache", "clear"]).success();
+    assert!(printed(&with_cache(cache.path(), &["cache"]).success()).contains("1.1 MB  kernels"));
+    with_cache(cache.path(), &["cache", "clear"]).success();
     assert!(!cache.path().join("kernels").exists());
 }
 
 #[test]
 fn a_shell_needs_a_terminal() {
     let cache = tempfile::tempdir().unwrap();
-    let assert = xtask(cache.path(), &["shell"]).code(2);
-    assert!(String::from_utf8_lossy(&assert.get_output().stderr).contains("needs a terminal"));
+    let assert = with_cache(cache.path(), &["shell"]).code(2);
+    assert!(said(&assert).contains("needs a terminal"));
 }
 
 /// Whether a module is built into an image that came alone is for the guest to find out.
@@ -70,7 +58,7 @@ fn an_image_without_its_modules() {
     let folder = tempfile::tempdir().unwrap();
     let image = folder.path().join("bzImage");
     std::fs::copy(distro.image, &image).unwrap();
-    let [as_module, built_in] = ["as-module.toml", "built-in.toml"].map(fixture);
+    let [as_module, built_in] = ["as-module", "built-in"].map(fixture);
     let text = printed(&vm_test(&["--kernel", image.to_str().unwrap(), &as_module, &built_in]).success());
     assert!(text.contains("1 pass") && text.contains("1 skip"), "{text}");
     assert!(text.contains("needs module veth (CONFIG_VETH): no module `veth`, loaded or built in"), "{text}");
@@ -104,7 +92,7 @@ fn the_only_kernel_that_cannot_be_had_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("bzImage");
     std::fs::write(&broken, "hello").unwrap();
-    let said = complained(&vm_test(&["--kernel", broken.to_str().unwrap(), "uts/hostname"]).code(3));
+    let said = said(&vm_test(&["--kernel", broken.to_str().unwrap(), "uts/hostname"]).code(3));
     assert!(said.contains("error: ") && said.contains("is not a kernel"), "{said}");
 }
 
@@ -122,11 +110,11 @@ fn a_kernel_that_there_cannot_be_is_a_usage_error(#[case] kernel: &str, #[case] 
         &["bench", "--kernel"],
         &["repro", "/tmp", "--kernel"],
     ];
-    for command in commands {
-        let mut xtask = Command::cargo_bin("xtask").expect("xtask is built");
+    for arguments in commands {
         // Nothing can be built or run for it.
-        let said = complained(&xtask.env("PATH", "/nonexistent").args(command).arg(kernel).assert().code(2));
-        assert!(said.contains(reason), "{command:?}: {said}");
+        let assert = command(arguments).arg(kernel).env("PATH", "/nonexistent").assert();
+        let said = said(&assert.code(2));
+        assert!(said.contains(reason), "{arguments:?}: {said}");
     }
 }
 
@@ -135,7 +123,7 @@ fn a_kernel_that_there_cannot_be_is_a_usage_error(#[case] kernel: &str, #[case] 
 #[case::host("host")]
 fn what_is_no_package_cannot_be_locked(#[case] kernel: &str) {
     let cache = tempfile::tempdir().unwrap();
-    let said = complained(&xtask(cache.path(), &["kernels", "lock", kernel]).code(2));
+    let said = said(&with_cache(cache.path(), &["kernels", "lock", kernel]).code(2));
     let told =
         format!("{kernel} cannot be locked: only packages can, which are distro, a name of vm/kernels.toml");
     assert!(said.contains(&told) && !said.contains("unknown"), "{said}");

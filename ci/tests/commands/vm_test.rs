@@ -1,15 +1,12 @@
 //! `cargo xtask vm-test` as a user types it: the real kernel of this machine's distribution, in real QEMU.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A scenario of this test's own.
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name).with_extension("toml")
-}
+use crate::common::fixture;
 
 struct Ran {
     code: Option<i32>,
@@ -74,7 +71,7 @@ fn every_scenario_passes_and_every_starred_property_is_covered() {
 
 #[test]
 fn a_wrong_expectation_is_broken_and_shows_both_sides() {
-    let ran = vm_test(&[fixture("wrong-expectation").to_str().unwrap()]);
+    let ran = vm_test(&[&fixture("wrong-expectation")]);
     ran.assert(1, &["yourcontainer", "mycontainer", "wrong-expectation.toml:10"]);
     let result = &ran.report()["results"][0];
     assert_eq!(result["status"], "fail");
@@ -85,8 +82,7 @@ fn a_wrong_expectation_is_broken_and_shows_both_sides() {
 
 #[test]
 fn a_kernel_that_panics_costs_its_scenario_only() {
-    let ran =
-        vm_test(&[fixture("kernel-panic").to_str().unwrap(), fixture("wrong-expectation").to_str().unwrap()]);
+    let ran = vm_test(&[&fixture("kernel-panic"), &fixture("wrong-expectation")]);
     // The other scenario's property is broken: that is known, whatever was lost.
     ran.assert(1, &["Kernel panic - not syncing: sysrq triggered crash", "crash the kernel"]);
     let results = ran.report()["results"].as_array().unwrap();
@@ -96,12 +92,12 @@ fn a_kernel_that_panics_costs_its_scenario_only() {
 
 #[test]
 fn a_lost_verdict_alone_is_an_exit_code_of_its_own() {
-    vm_test(&[fixture("kernel-panic").to_str().unwrap()]).assert(3, &["1 miss", "sysrq triggered crash"]);
+    vm_test(&[&fixture("kernel-panic")]).assert(3, &["1 miss", "sysrq triggered crash"]);
 }
 
 #[test]
 fn a_kernel_that_hangs_is_lost_within_its_deadline() {
-    let ran = vm_test(&[fixture("kernel-hang").to_str().unwrap()]);
+    let ran = vm_test(&[&fixture("kernel-hang")]);
     ran.assert(3, &["deadline"]);
     let result = &ran.report()["results"][0];
     assert_eq!(result["status"], "miss");
@@ -111,8 +107,7 @@ fn a_kernel_that_hangs_is_lost_within_its_deadline() {
 
 #[test]
 fn a_step_that_hangs_is_an_error_and_the_guest_goes_on() {
-    let ran =
-        vm_test(&[fixture("step-hang").to_str().unwrap(), fixture("wrong-expectation").to_str().unwrap()]);
+    let ran = vm_test(&[&fixture("step-hang"), &fixture("wrong-expectation")]);
     ran.assert(1, &["read a FIFO without a writer", "deadline"]);
     let results = ran.report()["results"].as_array().unwrap();
     assert_eq!(results[0]["status"], "error");
@@ -122,14 +117,14 @@ fn a_step_that_hangs_is_an_error_and_the_guest_goes_on() {
 #[test]
 fn an_unmet_need_is_a_skip_with_its_reason_and_can_be_denied() {
     let need = fixture("unmet-need");
-    vm_test(&[need.to_str().unwrap()]).assert(0, &["1 skip", "CONFIG_NO_SUCH_OPTION"]);
-    vm_test(&[need.to_str().unwrap(), "--deny-skips"]).assert(1, &["CONFIG_NO_SUCH_OPTION"]);
+    vm_test(&[&need]).assert(0, &["1 skip", "CONFIG_NO_SUCH_OPTION"]);
+    vm_test(&[&need, "--deny-skips"]).assert(1, &["CONFIG_NO_SUCH_OPTION"]);
 }
 
 #[test]
 fn a_bad_scenario_ends_before_anything_boots() {
     let bad = fixture("unknown-operation");
-    let output = xtask(&["vm-test"], &[bad.to_str().unwrap()], |command| {
+    let output = xtask(&["vm-test"], &[&bad], |command| {
         // Without QEMU in the PATH nothing can have booted.
         command.env("PATH", "/nonexistent");
     });

@@ -1,0 +1,9 @@
+//! The commands as people and CI call them, on real machines.
+
+mod baseline;
+mod bisect;
+mod common;
+mod compare;
+mod fleet;
+mod kernels;
+mod vm_test;
