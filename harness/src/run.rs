@@ -54,6 +54,8 @@ pub struct Options {
     pub confirm: bool,
     /// The part of all pairs of a kernel and a scenario that is run.
     pub shard: Shard,
+    /// What every guest gets besides.
+    pub extra: Vec<vm::initramfs::Entry>,
     /// Where every scenario that does not pass leaves a directory of its own with all that is known of it.
     pub repro: Option<PathBuf>,
 }
@@ -71,6 +73,7 @@ impl Options {
             jobs: 1,
             confirm: true,
             shard: Shard::WHOLE,
+            extra: Vec::new(),
             repro: None,
         }
     }

@@ -13,9 +13,12 @@ mod table;
 
 use std::ffi::OsString;
 
+use vm::Cache;
+use vm::initramfs::Entry;
+
 use crate::judge::Status;
 use crate::progress::Progress;
-use crate::run::{self, Isolation};
+use crate::run::{self, Isolation, testbed};
 use crate::scenario::{self, Scenario};
 use fault::{FRESH, Fault, SHARED};
 use saboteur::Saboteur;
@@ -56,7 +59,9 @@ pub fn run(options: &Options, progress: &Progress) -> vm::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for kernel in &options.run.kernels {
         let one = run::Options { kernels: vec![kernel.clone()], ..options.run.clone() };
-        let mut found = guests(FRESH, Isolation::Clone, &one, progress)?;
+        let extra = oopsing(kernel, &one, progress)?;
+        let fresh = run::Options { extra, ..one.clone() };
+        let mut found = guests(FRESH, Isolation::Clone, &fresh, progress)?;
         let serial = run::Options { jobs: 1, ..one.clone() };
         found.extend(guests(SHARED, Isolation::Shared, &serial, progress)?);
         found.extend(host::faults(&one, &options.command, kernel, progress));
@@ -66,6 +71,13 @@ pub fn run(options: &Options, progress: &Progress) -> vm::Result<Vec<Row>> {
         rows.extend(found);
     }
     Ok(rows)
+}
+
+/// A module that makes the kernel oops, where it has the one that is changed for that.
+fn oopsing(kernel: &str, options: &run::Options, progress: &Progress) -> vm::Result<Vec<Entry>> {
+    let kernel = testbed::kernel(kernel, options, &Cache::open()?, progress)?;
+    let module = vm::modules::oopsing(&kernel, "dummy")?;
+    Ok(module.map(|bytes| Entry::file("oops.ko", 0o600, bytes)).into_iter().collect())
 }
 
 /// Faults inside of machines and around them, all in one run.

@@ -3,6 +3,7 @@
 
 mod file;
 mod folder;
+mod oopsing;
 pub(crate) mod sums;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Kernel, Result};
 use folder::Folder;
+pub use oopsing::oopsing;
 
 /// Modules to load, and what became of those that were asked for and are not among them. One that is nowhere here may be
 /// built in or not: where the kernel came without its modules, only the running kernel can tell.

@@ -18,6 +18,19 @@ const MODULES: &[&str] = &["dummy", "overlay", "veth"];
 /// Under emulation memory costs time only where it is touched.
 const MEMORY_MIB: u32 = 256;
 
+/// The kernel of this name.
+pub(crate) fn kernel(
+    name: &str,
+    options: &Options,
+    cache: &Cache,
+    progress: &dyn vm::Progress,
+) -> vm::Result<Kernel> {
+    match &options.lock {
+        Some(lock) => vm::kernel::resolve_locked(name, lock, cache, progress),
+        None => vm::kernel::resolve(name, cache, progress),
+    }
+}
+
 /// A kernel, ready to be booted.
 pub(crate) struct Testbed {
     /// As it was asked for.
@@ -36,13 +49,10 @@ impl Testbed {
         cache: &Cache,
         progress: &dyn vm::Progress,
     ) -> vm::Result<Self> {
-        let kernel = match &options.lock {
-            Some(lock) => vm::kernel::resolve_locked(name, lock, cache, progress)?,
-            None => vm::kernel::resolve(name, cache, progress)?,
-        };
+        let kernel = kernel(name, options, cache, progress)?;
         let modules = modules(scenarios);
         let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
-        let prepared = vm::prepare(cache, &kernel, &modules, &options.guest, &[], progress)?;
+        let prepared = vm::prepare(cache, &kernel, &modules, &options.guest, &options.extra, progress)?;
         let mut config = Config {
             qemu: options.qemu.clone(),
             kernel,

@@ -51,7 +51,7 @@ fn fault(name: &str) -> &'static Fault {
     Some("the guest said nothing until the deadline"),
     false
 )]
-#[case::impossible_here("oops", Status::Skip, Some("needs module lkdtm: absent"), true)]
+#[case::impossible_here("oops", Status::Skip, Some("needs path /oops.ko: no /oops.ko"), true)]
 #[case::skipped_for_nothing("oops", Status::Skip, None, false)]
 fn a_row_is_held_against_what_has_to_come(
     #[case] name: &str,
