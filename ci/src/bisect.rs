@@ -111,8 +111,8 @@ pub(crate) fn step(answer: &Answer) -> Exit {
 
 /// Whether this is a step of `git bisect run`: as far as can be told of a command line that may be wrong.
 pub(crate) fn is_asked() -> bool {
-    let options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
-    options.into_iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--bisect"))
+    let mut options = std::env::args_os().skip(1).take_while(|argument| argument != "--");
+    options.any(|argument| argument.as_encoded_bytes().starts_with(b"--bisect"))
 }
 
 /// How a step ends; without an `exit` it panicked. To git every code but 0 and 125 that a program can exit with blames the

@@ -17,6 +17,8 @@ const CALL: u8 = 0xe8;
 const READ_ADDRESS_0: [u8; 4] = [0x31, 0xc0, 0x8b, 0x00];
 /// Bytes that the linker fills in at a relocation, in the code of a module.
 const FIELD: u64 = 4;
+/// Ends a signed module; without it what is before is not looked at (`Documentation/admin-guide/module-signing.rst`).
+const SIGNED: &[u8] = b"~Module signature appended~\n";
 
 /// The kernel's own module of this name under another, with a start that reads from address 0. Its layout and the versions
 /// of what it uses are right, so every kernel loads it that does not insist on signatures. `None` if there is no such module,
@@ -30,8 +32,7 @@ pub fn oopsing(kernel: &Kernel, name: &str) -> Result<Option<Vec<u8>>> {
     let Some(path) = folder.find(name) else { return Ok(None) };
     let mut bytes = read(path)?;
     let places = places(&bytes, name).map_err(|error| damaged(path, error))?;
-    let Places { start, name } =
-        places.ok_or_else(|| damaged(path, "its start is like none that is known"))?;
+    let Some(Places { start, name }) = places else { return Ok(None) };
     bytes[start].copy_from_slice(&READ_ADDRESS_0);
     // A module of the same name may be loaded already.
     bytes[name] = b'x';
@@ -41,9 +42,6 @@ pub fn oopsing(kernel: &Kernel, name: &str) -> Result<Option<Vec<u8>>> {
     }
     Ok(Some(bytes))
 }
-
-/// Ends a signed module; without it what is before is not looked at (`Documentation/admin-guide/module-signing.rst`).
-const SIGNED: &[u8] = b"~Module signature appended~\n";
 
 /// Where a module's file is changed.
 struct Places {
@@ -82,4 +80,21 @@ fn places(bytes: &[u8], name: &str) -> object::Result<Option<Places>> {
     let start = start..start + READ_ADDRESS_0.len();
     let is_free = fields().all(free) && at + READ_ADDRESS_0.len() <= data.len();
     Ok(is_free.then_some(Places { start, name: offset(this) + named }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_whose_start_is_not_known_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        // An ELF object, but no module.
+        std::fs::copy(std::env::current_exe().unwrap(), folder.path().join("dummy.ko")).unwrap();
+        let mut kernel = Kernel::of_image("/k/bzImage");
+        kernel.arch = "x86_64".into();
+        kernel.modules = Some(folder.path().to_owned());
+        assert_eq!(oopsing(&kernel, "dummy").unwrap(), None);
+        assert_eq!(oopsing(&kernel, "veth").unwrap(), None);
+    }
 }
