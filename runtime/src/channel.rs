@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! parent                              child
-//!        ◀──────────  Born            (only by way of an intermediate process, which says it) its id
-//! Go     ──────────▶                  (only then) it is known, and may say something itself
+//! Go     ──────────▶                  (only by way of an intermediate process) it is known, and may say something
 //!        ◀──────────  Ready           its namespaces are made
 //! Go     ──────────▶                  (only if a step needs them) ids, cgroup and links are there
 //!        ◀──────────  Passed          (only when traced) a step is done …
@@ -21,7 +20,6 @@ use crate::sys::{self, Errno, socket};
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Message {
-    Born(i32),
     Ready,
     Go,
     Passed { position: u16 },
@@ -36,12 +34,11 @@ const HEADER: usize = 8;
 impl Message {
     fn encode(&self) -> [u8; RECORD] {
         let (tag, position, number, text) = match self {
-            Message::Born(pid) => (1, 0, *pid, ""),
-            Message::Ready => (2, 0, 0, ""),
-            Message::Go => (3, 0, 0, ""),
-            Message::Passed { position } => (4, *position, 0, ""),
-            Message::Executing => (5, 0, 0, ""),
-            Message::Failed { position, errno, detail } => (6, *position, *errno as i32, detail.as_str()),
+            Message::Ready => (1, 0, 0, ""),
+            Message::Go => (2, 0, 0, ""),
+            Message::Passed { position } => (3, *position, 0, ""),
+            Message::Executing => (4, 0, 0, ""),
+            Message::Failed { position, errno, detail } => (5, *position, *errno as i32, detail.as_str()),
         };
         let mut cut = text.len().min(RECORD - HEADER);
         while !text.is_char_boundary(cut) {
@@ -61,12 +58,11 @@ impl Message {
         let number = i32::from_ne_bytes([record[4], record[5], record[6], record[7]]);
         let text = record.get(HEADER..HEADER + usize::from(record[1]))?;
         Some(match record[0] {
-            1 => Message::Born(number),
-            2 => Message::Ready,
-            3 => Message::Go,
-            4 => Message::Passed { position },
-            5 => Message::Executing,
-            6 => Message::Failed {
+            1 => Message::Ready,
+            2 => Message::Go,
+            3 => Message::Passed { position },
+            4 => Message::Executing,
+            5 => Message::Failed {
                 position,
                 errno: Errno::from_raw(number),
                 detail: String::from_utf8_lossy(text).into_owned(),
@@ -125,7 +121,6 @@ mod tests {
         let (parent, child) = Channel::pair().unwrap();
         let detail = "ä".repeat(200);
         for message in [
-            Message::Born(42),
             Message::Ready,
             Message::Go,
             Message::Passed { position: 7 },

@@ -12,7 +12,7 @@ pub(crate) fn split(own_pids: bool, inspectable: bool) -> sys::Result<()> {
     }
     // Before the fork, or the program's end could be missed.
     signal::block_all()?;
-    match process::clone(&[], false)? {
+    match process::clone(&[], None)? {
         Birth::Child => {
             process::die_with_parent()?;
             signal::reset()

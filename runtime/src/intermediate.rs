@@ -8,32 +8,28 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use crate::channel::{Channel, Message};
+use crate::channel::Channel;
 use crate::launch::Job;
 use crate::spec::Namespace;
 use crate::step::{About, Fault, Step};
-use crate::sys::process::Birth;
+use crate::sys::process::{Birth, Shared};
 use crate::sys::{Errno, file, mount, namespace, process};
 use crate::{child, names};
 
-/// Joins, gives birth, and ends.
-pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
+/// Joins, gives birth, and ends. The parent finds the child's id in `born`, even if this process is killed right after the birth.
+pub(crate) fn run(job: &Job<'_>, channel: Channel, born: &Shared) -> ! {
     if let Err((position, fault)) = enter(job) {
         child::fail(&channel, position, fault);
     }
-    match process::clone(&job.born_in(), true) {
+    match process::clone(&job.born_in(), Some(born)) {
         Ok(Birth::Child) => {
-            // What it says before the parent heard of its birth would seem to be this process's words.
+            // The parent reads nothing before it knows whose words these are.
             if channel.await_go().is_err() {
                 process::exit(child::NOT_BUILT);
             }
             child::run(job, channel)
         }
-        Ok(Birth::Parent(pid)) => {
-            // Without a parent to hear it, the child ends by itself when it asks for leave.
-            let _ = channel.send(&Message::Born(pid));
-            process::exit(0)
-        }
+        Ok(Birth::Parent(_)) => process::exit(0),
         Err(errno) => child::fail(&channel, job.position(Step::Clone), errno.into()),
     }
 }

@@ -7,7 +7,7 @@ use crate::running::{Process, Teardown};
 use crate::spec::{Namespace, Spec};
 use crate::step::{Failure, Fault, Side, Step};
 use crate::steps::{Phase, Planned};
-use crate::sys::process::Birth;
+use crate::sys::process::{Birth, Shared, Status};
 use crate::sys::{Errno, descriptor, process};
 use crate::trace::{Trace, Tracer};
 use crate::{attach, child, describe, intermediate};
@@ -83,16 +83,29 @@ pub(crate) fn launch(
 ) -> Result<Process, Failure> {
     let (channel, birth) = give_birth(job)?;
     let mut parent = Parent { job, channel, tracer };
-    let process = parent.meet(birth)?;
+    let process = match birth {
+        Born::Child(child) => {
+            parent.tracer.tell(job, job.only(Step::Clone), child.pid());
+            child
+        }
+        Born::Intermediate(first, child) => parent.receive_child(first, &child)?,
+    };
+    let process = parent.meet(process)?;
     attach::attach(job, process.pid(), teardown, |planned| parent.tracer.tell(job, planned, process.pid()))?;
     if job.is_awaited() {
-        // A child that died meanwhile has left its message, which is read next.
-        let _ = parent.channel.send(&Message::Go);
+        parent.go();
     }
     parent.follow(process)
 }
 
-fn give_birth(job: &Job<'_>) -> Result<(Channel, i32), Failure> {
+/// Who was born.
+enum Born {
+    Child(Process),
+    /// A process that joins namespaces and then gives birth to the child, whose id will be there.
+    Intermediate(Process, Shared),
+}
+
+fn give_birth(job: &Job<'_>) -> Result<(Channel, Born), Failure> {
     let failed = |step, detail: &str, errno| Failure {
         side: Side::Parent,
         step,
@@ -114,14 +127,27 @@ fn give_birth(job: &Job<'_>) -> Result<(Channel, i32), Failure> {
     }
     let (parent, child) = Channel::pair().map_err(|errno| failed(Step::Channel, "", errno))?;
     let joins = job.phase(Phase::Join).next().is_some();
+    let to_be = joins.then(Shared::new).transpose().map_err(|errno| failed(Step::Channel, "", errno))?;
     let namespaces = if joins { Vec::new() } else { job.born_in() };
-    match process::clone(&namespaces, false) {
+    match process::clone(&namespaces, None) {
         Err(errno) => Err(job.failure(job.only(Step::Clone), errno.into())),
-        Ok(Birth::Parent(pid)) => Ok((parent, pid)),
+        Ok(Birth::Parent(pid)) => {
+            let born = Process::new(pid);
+            Ok((
+                parent,
+                match to_be {
+                    Some(child) => Born::Intermediate(born, child),
+                    None => Born::Child(born),
+                },
+            ))
+        }
         Ok(Birth::Child) => {
             // While this copy is open, nobody notices the parent's death.
             drop(parent);
-            if joins { intermediate::run(job, child) } else { child::run(job, child) }
+            match to_be {
+                Some(to_be) => intermediate::run(job, child, &to_be),
+                None => child::run(job, child),
+            }
         }
     }
 }
@@ -133,41 +159,39 @@ struct Parent<'j, 't, 'f> {
 }
 
 impl Parent<'_, '_, '_> {
-    /// Waits until the child is there with all its namespaces. `birth` is the child, or the intermediate process.
-    fn meet(&mut self, birth: i32) -> Result<Process, Failure> {
-        let joins = self.job.phase(Phase::Join).next().is_some();
-        let mut first = Process::new(birth);
-        let mut child = None;
-        let mut ready = false;
-        if !joins {
-            self.tracer.tell(self.job, self.job.only(Step::Clone), birth);
+    /// Waits for the end of the intermediate process, and takes the child from it. One that was killed left none, or one that
+    /// nobody can vouch for.
+    fn receive_child(&mut self, mut first: Process, born: &Shared) -> Result<Process, Failure> {
+        let status = first.wait().map_err(|errno| self.broken(errno))?;
+        match born.pid().map(Process::new) {
+            Some(child) if status == Status::Exited(0) => {
+                for (_, planned) in self.job.phase(Phase::Join) {
+                    self.tracer.tell(self.job, planned, child.pid());
+                }
+                self.tracer.tell(self.job, self.job.only(Step::Clone), child.pid());
+                self.go();
+                Ok(child)
+            }
+            Some(_) => Err(self.lost(&mut first)),
+            None => match self.receive(&mut first)? {
+                Some(Message::Failed { position, errno, detail }) => {
+                    Err(self.failed(position, errno, detail))
+                }
+                _ => Err(self.lost(&mut first)),
+            },
         }
-        while !ready || (joins && child.is_none()) {
-            match self.receive()? {
-                Some(Message::Ready) => ready = true,
-                Some(Message::Born(pid)) => {
-                    child = Some(Process::new(pid));
-                    for (_, planned) in self.job.phase(Phase::Join) {
-                        self.tracer.tell(self.job, planned, pid);
-                    }
-                    self.tracer.tell(self.job, self.job.only(Step::Clone), pid);
-                    self.channel.send(&Message::Go).map_err(|errno| self.broken(errno))?;
-                }
-                Some(Message::Passed { position }) => {
-                    self.passed(position, child.as_ref().map_or(birth, Process::pid))?;
-                }
+    }
+
+    /// Waits until the child has all its namespaces.
+    fn meet(&mut self, mut process: Process) -> Result<Process, Failure> {
+        loop {
+            match self.receive(&mut process)? {
+                Some(Message::Ready) => return Ok(process),
+                Some(Message::Passed { position }) => self.passed(position, process.pid()),
                 Some(Message::Failed { position, errno, detail }) => {
                     return Err(self.failed(position, errno, detail));
                 }
-                _ => return Err(self.lost(child.as_mut().unwrap_or(&mut first))),
-            }
-        }
-        match child {
-            None => Ok(first),
-            Some(child) => {
-                // The intermediate process has nothing left to do.
-                first.wait().map_err(|errno| self.broken(errno))?;
-                Ok(child)
+                _ => return Err(self.lost(&mut process)),
             }
         }
     }
@@ -176,9 +200,9 @@ impl Parent<'_, '_, '_> {
     fn follow(&mut self, mut process: Process) -> Result<Process, Failure> {
         let mut executing = false;
         loop {
-            match self.receive()? {
+            match self.receive(&mut process)? {
                 Some(Message::Executing) => executing = true,
-                Some(Message::Passed { position }) => self.passed(position, process.pid())?,
+                Some(Message::Passed { position }) => self.passed(position, process.pid()),
                 Some(Message::Failed { position, errno, detail }) => {
                     return Err(self.failed(position, errno, detail));
                 }
@@ -191,15 +215,24 @@ impl Parent<'_, '_, '_> {
         }
     }
 
-    fn receive(&self) -> Result<Option<Message>, Failure> {
-        self.channel.receive().map_err(|errno| self.broken(errno))
+    fn receive(&self, from: &mut Process) -> Result<Option<Message>, Failure> {
+        self.channel.receive().map_err(|errno| match errno {
+            // It ended before it read what it was sent last.
+            Errno::ECONNRESET => self.lost(from),
+            _ => self.broken(errno),
+        })
     }
 
-    fn passed(&mut self, position: u16, pid: i32) -> Result<(), Failure> {
+    fn passed(&mut self, position: u16, pid: i32) {
         if let Some(planned) = self.job.plan.get(usize::from(position)) {
             self.tracer.tell(self.job, planned, pid);
         }
-        self.channel.send(&Message::Go).map_err(|errno| self.broken(errno))
+        self.go();
+    }
+
+    fn go(&self) {
+        // A child that died meanwhile has left its message, which is read next.
+        let _ = self.channel.send(&Message::Go);
     }
 
     fn failed(&self, position: u16, errno: Errno, detail: String) -> Failure {
@@ -219,8 +252,8 @@ impl Parent<'_, '_, '_> {
     /// The child is gone without a word: what the kernel or somebody else did to it.
     fn lost(&self, process: &mut Process) -> Failure {
         let detail = match process.wait() {
-            Ok(process::Status::Signaled(signal)) => format!("killed by signal {signal} during set-up"),
-            Ok(process::Status::Exited(code)) => format!("ended with code {code} during set-up"),
+            Ok(Status::Signaled(signal)) => format!("killed by signal {signal} during set-up"),
+            Ok(Status::Exited(code)) => format!("ended with code {code} during set-up"),
             Err(errno) => format!("lost during set-up, waitpid {errno:?}"),
         };
         Failure { side: Side::Child, step: Step::Channel, index: None, detail, errno: Errno::ECHILD }

@@ -48,7 +48,7 @@ fn leave_to_helper(links: &[u32]) -> sys::Result<bool> {
         return Ok(false);
     }
     let gone = Gone::listen()?;
-    match process::clone(&[], false)? {
+    match process::clone(&[], None)? {
         Birth::Child => help(links),
         Birth::Parent(helper) => are_gone(&gone, helper, links),
     }

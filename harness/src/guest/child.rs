@@ -13,7 +13,7 @@ use crate::event::Outcome;
 /// Does `work` in a child, which ends with it.
 pub(super) fn apart(work: impl FnOnce() -> Result<Value, Refusal>) -> Result<Value, Refusal> {
     let (mut ours, mut theirs) = UnixStream::pair()?;
-    let pid = match clone(&[], false)? {
+    let pid = match clone(&[], None)? {
         Birth::Child => {
             drop(ours);
             let answer = serde_json::to_vec(&outcome(work()));

@@ -77,7 +77,7 @@ fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()
     let (events, runner_end) = UnixStream::pair()?;
     let look = if run.after == After::Look { LOOK } else { Duration::ZERO };
     let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + look + TEARDOWN;
-    let runner = match clone(&[], false)? {
+    let runner = match clone(&[], None)? {
         Birth::Child => {
             drop(events);
             exit(runner::run(run.plan, run.after, runner_end))

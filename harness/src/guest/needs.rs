@@ -71,7 +71,7 @@ fn has_module(name: &str) -> io::Result<bool> {
 /// Called in a child with arguments that no call accepts: one that does something all the same does it to the child.
 fn has_syscall(number: i64) -> io::Result<bool> {
     const NO_SUCH_CALL: i32 = 38;
-    let pid = match clone(&[], false)? {
+    let pid = match clone(&[], None)? {
         Birth::Child => {
             let refused = raw::call(number, &[const { Argument::Number(-1) }; 6]) == Err(Errno::ENOSYS);
             exit(if refused { NO_SUCH_CALL } else { 0 })

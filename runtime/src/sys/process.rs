@@ -1,12 +1,16 @@
 //! Birth and death of processes. clone(2), execveat(2), waitpid(2), prctl(2).
 
 use std::ffi::{CStr, CString};
+use std::num::NonZero;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::fs::MetadataExt;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::fcntl::AtFlags;
 use nix::sched::{self, CloneFlags};
+use nix::sys::mman::{self, MapFlags, ProtFlags};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -55,17 +59,47 @@ pub fn threads() -> Result<u64> {
     Ok(task.st_nlink().saturating_sub(2))
 }
 
-/// clone(2) without a new stack: like fork(2), and the child is born in `namespaces`. With `sibling` the child belongs to
-/// the caller's parent (CLONE_PARENT).
+/// The id of a process to be, in memory that this process and those that it makes have in common. mmap(2), MAP_SHARED
+#[derive(Debug)]
+pub struct Shared(NonNull<AtomicI32>);
+
+impl Shared {
+    /// Of no process yet.
+    pub fn new() -> Result<Shared> {
+        let size = NonZero::<usize>::MIN;
+        let (access, kind) = (ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED);
+        // SAFETY: the kernel chooses a place where nothing is mapped yet.
+        let page = unsafe { mman::mmap_anonymous(None, size, access, kind) }?;
+        Ok(Shared(page.cast()))
+    }
+
+    /// The id, once there is one.
+    pub fn pid(&self) -> Option<i32> {
+        // SAFETY: the page is mapped as long as this object is there, aligned, and zeroes are a valid number.
+        let pid = unsafe { self.0.as_ref() }.load(Ordering::SeqCst);
+        (pid != 0).then_some(pid)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // SAFETY: `new` mapped this page, and nothing borrows from it any more. What cannot be unmapped is a page too much.
+        let _ = unsafe { mman::munmap(self.0.cast(), size_of::<AtomicI32>()) };
+    }
+}
+
+/// clone(2) without a new stack: like fork(2), and the child is born in `namespaces`. A `sibling` belongs to the caller's
+/// parent (CLONE_PARENT), and its id is noted before clone(2) returns, whatever becomes of the caller then.
 ///
 /// The caller must have one thread: a lock that another thread holds would stay locked in the child for ever.
-pub fn clone(namespaces: &[Namespace], sibling: bool) -> Result<Birth> {
-    let mut flags: CloneFlags = namespaces.iter().map(|&kind| super::namespace::flag(kind)).collect();
-    flags.set(CloneFlags::CLONE_PARENT, sibling);
-    let flags = libc::c_long::from(flags.bits()) | libc::c_long::from(libc::SIGCHLD);
-    // SAFETY: without CLONE_VM and without a stack the child goes on in its own copy of this memory, as after fork(2),
-    // and no pointer is passed.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+pub fn clone(namespaces: &[Namespace], sibling: Option<&Shared>) -> Result<Birth> {
+    let flags: CloneFlags = namespaces.iter().map(|&kind| super::namespace::flag(kind)).collect();
+    let related = sibling.map_or(0, |_| libc::CLONE_PARENT | libc::CLONE_PARENT_SETTID);
+    let flags = libc::c_long::from(flags.bits() | related | libc::SIGCHLD);
+    let noted = sibling.map_or(std::ptr::null_mut(), |shared| shared.0.as_ptr());
+    // SAFETY: without CLONE_VM and without a stack the child goes on in its own copy of this memory, as after fork(2); the
+    // kernel writes one int to a page that is mapped as long as `sibling` is there, and only if there is one.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, noted, 0, 0) };
     match Errno::result(pid)? {
         0 => Ok(Birth::Child),
         pid => Ok(Birth::Parent(i32::try_from(pid).map_err(|_| Errno::ERANGE)?)),

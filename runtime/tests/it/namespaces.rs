@@ -1,10 +1,14 @@
 //! Each namespace: what the container sees, and what the machine keeps.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rstest::rstest;
+use runtime::sys::{Signal, signal};
 
-use crate::common::{Background, Need, Said, command, mounts, namespace, need, nsrun, run, unprivileged};
+use crate::common::{
+    Background, Need, Said, alive, children, command, eventually, mounts, namespace, need, nsrun, run,
+    unprivileged,
+};
 
 #[rstest]
 #[case("uts", "--uts")]
@@ -169,12 +173,13 @@ fn a_user_namespace_is_joined_with_what_it_owns() {
     assert_eq!(seen.lines().collect::<Vec<_>>(), ["theirs", "0", &other.namespace("user")]);
 }
 
-/// `nsrun run FLAGS -- true` where a process that gives birth goes on a tenth of a second after its child.
-fn run_with_late_parents(flags: &[&str]) -> Said {
-    let delay = ["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:delay_exit=100000"];
+/// `nsrun run FLAGS -- true` where clone(2) returns in a process that gives birth only so long after its child is there.
+fn with_late_parents(microseconds: u32, flags: &[&str]) -> Command {
+    let delay = format!("inject=clone:delay_exit={microseconds}");
     let mut strace = Command::new("strace");
-    strace.args(delay).args([nsrun(), "run"]).args(flags).args(["--", "true"]);
-    Said::of(strace.output().expect("strace(1) runs: apt-get install strace"))
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", &delay]);
+    strace.args([nsrun(), "run"]).args(flags).args(["--", "true"]);
+    strace
 }
 
 #[test]
@@ -184,8 +189,44 @@ fn a_child_may_be_faster_than_the_word_of_its_birth() {
     }
     let other = Background::start(&["--net"]);
     let join = format!("net={}", other.pid);
-    run_with_late_parents(&["--join", &join, "--mount"]).ok();
-    let traced = run_with_late_parents(&["--trace", "--join", &join, "--mount"]);
+    let run = |flags: &[&str]| {
+        let mut strace = with_late_parents(100_000, flags);
+        Said::of(strace.output().expect("strace(1) runs: apt-get install strace"))
+    };
+    run(&["--join", &join, "--mount"]).ok();
+    let traced = run(&["--trace", "--join", &join, "--mount"]);
     let steps: Vec<&str> = traced.err.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
     assert_eq!(steps[..4], ["join", "clone", "reset-signals", "unshare"], "{traced:?}");
+}
+
+/// Kills a process when dropped, if it is still there.
+struct Killed(i32);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        // What ended already is as it should be.
+        let _ = signal::kill(self.0, Signal::SIGKILL);
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_gives_birth_is_told_and_its_child_does_not_live_on() {
+    if !need(Need::Root) {
+        return;
+    }
+    let other = Background::start(&["--net"]);
+    let mut strace = with_late_parents(3_000_000, &["--join", &format!("net={}", other.pid)]);
+    let strace = strace.stderr(Stdio::piped()).spawn().expect("strace(1) runs: apt-get install strace");
+    let comm = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let nsrun = || children(strace.id()).into_iter().find(|pid| comm(pid) == "nsrun\n");
+    // The one that joins, and the one that is to be the program.
+    let born = || nsrun().map_or_else(Vec::new, |pid| children(u32::try_from(pid).unwrap()));
+    eventually("both are born", || born().len() == 2);
+    let nsrun = Killed(nsrun().unwrap());
+    let [intermediate, child] = children(u32::try_from(nsrun.0).unwrap())[..] else { unreachable!() };
+    signal::kill(intermediate, Signal::SIGKILL).unwrap();
+    eventually("nsrun notices", || !alive(nsrun.0));
+    let said = Said::of(strace.wait_with_output().unwrap()).failed(125);
+    assert!(said.contains("killed by signal 9 during set-up"), "{said}");
+    assert!(!alive(child));
 }

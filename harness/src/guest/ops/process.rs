@@ -44,11 +44,11 @@ fn signal_number(name: &str) -> Result<i32, Refusal> {
 /// ```
 pub(super) fn orphan() -> Done {
     let (ours, theirs) = UnixStream::pair()?;
-    let child = match clone(&[], false)? {
+    let child = match clone(&[], None)? {
         Birth::Child => {
             drop(ours);
             let pid = task::ids().map_or(0, |ids| ids.pid);
-            match clone(&[], false) {
+            match clone(&[], None) {
                 Ok(Birth::Child) => exit(i32::from(be_orphaned(theirs, pid).is_err())),
                 Ok(Birth::Parent(_)) => exit(0),
                 Err(_) => exit(1),

@@ -46,7 +46,7 @@ pub fn change_root() -> Result<()> {
 /// CAP_SYS_PTRACE: `ptrace_may_access` lets only it look into a process that is not dumpable.
 pub fn trace_undumpable() -> Result<()> {
     let (ready, child_end) = unistd::pipe()?;
-    let child = match clone(&[], false)? {
+    let child = match clone(&[], None)? {
         Birth::Child => {
             drop(ready);
             let told = process::forbid_inspection().and_then(|()| unistd::write(&child_end, b"x"));
