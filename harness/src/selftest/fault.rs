@@ -121,7 +121,7 @@ pub(super) const FRESH: &[Fault] = &[
     fault!("panic-of-init", Nothing, &[(Miss, &["Attempted to kill init!"])], &["guest: "]),
     fault!("halt", Nothing, &[(Miss, DEADLINE)], &["System halted"]),
     fault!("step-waits", Nothing, &[(Error, &["read a FIFO", "deadline"])], &[]),
-    fault!("step-spins", Nothing, &[(Error, &["2 GiB", "deadline"])], &[]),
+    fault!("step-spins", Nothing, &[(Error, &["stir 2 GiB", "deadline"])], &[]),
     fault!("container-stopped", Nothing, &[(Error, &["ask it", "deadline"])], &[]),
     fault!("container-killed", Nothing, &[(Error, &["ask it", "was killed by SIGKILL"])], &[]),
     fault!("all-stopped", Nothing, &[(Error, &["stop all", "deadline"])], &[]),
