@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Done {
     };
     let report = bench::run(&options, &progress).map_err(lost)?;
     drop(progress);
-    print(args.json.iter(), |_| report.table());
+    print(args.json.iter(), |_| report.table())?;
     if let Some(place) = &args.json {
         place.write(&report.json())?;
     }

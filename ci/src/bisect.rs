@@ -1,15 +1,16 @@
 //! `cargo xtask bisect`, which searches a list of kernels, and `vm-test --bisect`, which `git bisect run` searches commits with.
 
-use std::io::Write;
 use std::time::Instant;
 
 use harness::bisect::{Answer, Found, WrongEnd, ask, search};
 use harness::progress::Progress;
 use harness::run::Options;
 use harness::scenario::{self, Scenario};
+use runtime::output;
 
 use crate::exit::{Done, Exit, lost, usage, wrong};
 use crate::kernels::known;
+use crate::output::{print, print_on_the_way};
 use crate::root;
 use crate::vm_test::{Accel, default_jobs, usual};
 
@@ -44,44 +45,45 @@ pub(crate) fn run(args: &Args) -> Done {
     let usual = usual(Vec::new(), args.install, &progress)?;
     drop(progress);
     let options = Options { accel: args.accel.into(), jobs: args.jobs.into(), ..usual };
-    let found = search(kernels.len(), |index| one(&kernels[index], &scenarios, &options, args.repeat));
-    Ok(conclude(kernels, found))
+    let found = search(kernels.len(), |index| one(&kernels[index], &scenarios, &options, args.repeat))?;
+    conclude(kernels, found)
 }
 
 /// Asks one kernel, and prints a line for it. One that cannot be booted is not told.
-fn one(kernel: &str, scenarios: &[Scenario], options: &Options, times: u16) -> Answer {
+fn one(kernel: &str, scenarios: &[Scenario], options: &Options, times: u16) -> Result<Answer, Exit> {
     let begun = Instant::now();
     let options = Options { kernels: vec![kernel.to_owned()], ..options.clone() };
     let asked = ask(scenarios, &options, times, &Progress::new());
     let answer = asked.map_or_else(|error| Answer::CannotTell(error.to_string()), |(answer, _)| answer);
     let (word, why) = words(&answer);
     let line = format!("{word:4} {kernel}  {:.1} s  {why}", begun.elapsed().as_secs_f64());
-    println!("{}", line.trim_end());
-    answer
+    print_on_the_way(line.trim_end())?;
+    Ok(answer)
 }
 
-fn conclude(kernels: &[String], found: Result<Found, WrongEnd>) -> Exit {
+fn conclude(kernels: &[String], found: Result<Found, WrongEnd>) -> Done {
     match found {
         Ok(Found::First(bad)) => {
-            println!("\nthe first bad kernel is {}, after {}", kernels[bad], kernels[bad - 1]);
-            Exit::Passed
+            print(&format!("\nthe first bad kernel is {}, after {}\n", kernels[bad], kernels[bad - 1]))?;
+            Ok(Exit::Passed)
         }
         Ok(Found::Among(places)) => {
-            println!("\nthe first bad kernel is one of these; only the last of them could be told:");
-            kernels[places].iter().for_each(|kernel| println!("  {kernel}"));
-            Exit::Lost
+            let lines: String = kernels[places].iter().map(|kernel| format!("  {kernel}\n")).collect();
+            let head = "\nthe first bad kernel is one of these; only the last of them could be told:\n";
+            print(&(head.to_owned() + &lines))?;
+            Ok(Exit::Lost)
         }
         Err(WrongEnd { answer: Answer::CannotTell(reason), index }) => {
-            lost(format!("{} cannot be told: {reason}", kernels[index]))
+            Err(lost(format!("{} cannot be told: {reason}", kernels[index])))
         }
-        Err(WrongEnd { index: 0, .. }) => usage(format!(
+        Err(WrongEnd { index: 0, .. }) => Err(usage(format!(
             "{}, the first kernel, is bad already: begin with one that is known to be good",
             kernels[0]
-        )),
-        Err(WrongEnd { index, .. }) => usage(format!(
+        ))),
+        Err(WrongEnd { index, .. }) => Err(usage(format!(
             "{}, the last kernel, is good: end with a bad one, or watch the scenarios that fail",
             kernels[index]
-        )),
+        ))),
     }
 }
 
@@ -131,7 +133,7 @@ fn cannot_tell(reason: &str) -> Exit {
     Exit::CannotTell
 }
 
-/// The last line of a step, beside whatever is printed. That nobody reads it is no reason to end otherwise.
+/// The last line of a step, beside whatever is printed.
 fn say(words: &str) {
-    let _unread = writeln!(std::io::stderr(), "bisect: {words}");
+    output::say(format!("bisect: {words}"));
 }

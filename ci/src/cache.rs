@@ -3,6 +3,7 @@
 use vm::Cache;
 
 use crate::exit::{Done, Exit, lost};
+use crate::output::print;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -19,7 +20,7 @@ enum Action {
 pub(crate) fn run(args: &Args) -> Done {
     let cache = Cache::open().map_err(lost)?;
     match args.action {
-        None => print!("{}", list(&cache)),
+        None => print(&list(&cache))?,
         Some(Action::Clear) => cache.clear().map_err(lost)?,
     }
     Ok(Exit::Passed)

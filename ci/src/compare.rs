@@ -26,7 +26,7 @@ fn markdown_place(text: &str) -> Result<Place, String> {
 pub(crate) fn run(args: &Args) -> Done {
     let told = side(&args.base).and_then(|base| compare(&base, &side(&args.new)?));
     let comparison = told.map_err(usage)?;
-    print(args.report.iter(), |colour| terminal(&comparison, colour));
+    print(args.report.iter(), |colour| terminal(&comparison, colour))?;
     if let Some(place) = &args.report {
         place.write(&markdown(&comparison))?;
     }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use harness::diagnostic::Diagnostics;
+use runtime::output::say;
 
 /// The exit codes of the command-line contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,18 +25,18 @@ pub(crate) type Done = Result<Exit, Exit>;
 
 /// The command line, or a file that it names, is wrong.
 pub(crate) fn usage(error: impl Display) -> Exit {
-    eprintln!("error: {error}");
+    say(format!("error: {error}"));
     Exit::Usage
 }
 
 /// Nothing is run of what is written wrong.
 pub(crate) fn wrong(problems: Diagnostics) -> Exit {
-    eprintln!("{problems}");
+    say(problems);
     Exit::Usage
 }
 
 /// What no scenario can be blamed for.
 pub(crate) fn lost(error: impl Display) -> Exit {
-    eprintln!("error: {error}");
+    say(format!("error: {error}"));
     Exit::Lost
 }

@@ -4,6 +4,7 @@ use harness::explain::explain;
 use harness::scenario;
 
 use crate::exit::{Done, Exit, wrong};
+use crate::output::print;
 use crate::root;
 
 #[derive(clap::Args)]
@@ -16,6 +17,6 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Done {
     let scenarios = scenario::load(&root().join("scenarios"), &args.scenarios).map_err(wrong)?;
     let texts: Vec<String> = scenarios.iter().map(explain).collect();
-    print!("{}", texts.join("\n"));
+    print(&texts.join("\n"))?;
     Ok(Exit::Passed)
 }

@@ -5,6 +5,7 @@ use vm::kernel::Lock;
 use vm::{Cache, Error, Kernel, kernel};
 
 use crate::exit::{Done, Exit, lost, usage};
+use crate::output::print;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -33,8 +34,8 @@ enum Action {
 
 pub(crate) fn run(args: &Args) -> Done {
     match &args.action {
-        None => list().map_err(lost)?,
-        Some(Action::Fetch { kernels, locked }) => fetch(kernels, *locked).map_err(lost)?,
+        None => print(&list().map_err(lost)?)?,
+        Some(Action::Fetch { kernels, locked }) => print(&fetch(kernels, *locked).map_err(lost)?)?,
         Some(Action::Lock { kernels }) => renew(kernels)?,
     }
     Ok(Exit::Passed)
@@ -52,7 +53,7 @@ pub(crate) fn lock() -> vm::Result<Lock> {
     Lock::read(&Lock::place(&folder))
 }
 
-fn fetch(names: &[String], locked: bool) -> vm::Result<()> {
+fn fetch(names: &[String], locked: bool) -> vm::Result<String> {
     let cache = Cache::open()?;
     let lock = locked.then(lock).transpose()?;
     let progress = Progress::new();
@@ -63,8 +64,7 @@ fn fetch(names: &[String], locked: bool) -> vm::Result<()> {
     let rows = kernels.map(|kernel| kernel.map(|kernel| row(&kernel.name.clone(), Some(&kernel))));
     let rows = rows.collect::<vm::Result<Vec<_>>>()?;
     drop(progress);
-    print!("{}", table(&rows));
-    Ok(())
+    Ok(table(&rows))
 }
 
 /// What was locked before an error is not written: a lock is renewed as a whole, or not.
@@ -83,19 +83,15 @@ fn renew(names: &[String]) -> Result<(), Exit> {
     })?;
     lock.write().map_err(lost)?;
     drop(progress);
-    for (name, title) in names.iter().zip(titles) {
-        println!("{name}: {title}");
-    }
-    println!("written to {}", lock.path().display());
-    Ok(())
+    let lines = names.iter().zip(titles).map(|(name, title)| format!("{name}: {title}\n"));
+    print(&(lines.collect::<String>() + &format!("written to {}\n", lock.path().display())))
 }
 
-fn list() -> vm::Result<()> {
+fn list() -> vm::Result<String> {
     let cache = Cache::open()?;
     // A kernel that cannot be had here (no image of the running kernel, no apt) is one that is not here.
     let row = |name: &String| row(name, kernel::find(name, &cache).ok().flatten().as_ref());
-    print!("{}", table(&kernel::names().iter().map(row).collect::<Vec<_>>()));
-    Ok(())
+    Ok(table(&kernel::names().iter().map(row).collect::<Vec<_>>()))
 }
 
 type Row = [String; 5];

@@ -12,6 +12,7 @@ mod guest;
 mod kernels;
 mod matrix;
 mod merge;
+mod output;
 mod report;
 mod repro;
 mod shell;
@@ -67,9 +68,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let ended = catch_unwind(run);
-    let exit = if bisect::is_asked() { bisect::end(ended.ok()) } else { ended.unwrap_or(Exit::Lost) };
-    ExitCode::from(exit as u8)
+    ExitCode::from(end(catch_unwind(run), bisect::is_asked()) as u8)
+}
+
+/// A panic is never an answer.
+fn end(ended: std::thread::Result<Exit>, bisecting: bool) -> Exit {
+    if bisecting { bisect::end(ended.ok()) } else { ended.unwrap_or(Exit::Lost) }
 }
 
 fn run() -> Exit {
@@ -108,4 +112,17 @@ fn root() -> PathBuf {
         .parent()
         .expect("the package is a folder of the workspace")
         .to_path_buf()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::step_of_a_bisection(true, Exit::CannotTell)]
+    #[case::any_other(false, Exit::Lost)]
+    fn a_panic_is_never_an_answer(#[case] bisecting: bool, #[case] exit: Exit) {
+        assert_eq!(end(catch_unwind(|| panic!("a bug")), bisecting), exit);
+        assert_eq!(end(Ok(Exit::Broken), bisecting), Exit::Broken);
+    }
 }

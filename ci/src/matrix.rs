@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use vm::Error;
 
 use crate::exit::{Done, Exit, usage};
+use crate::output::print;
 
 /// What this project's own CI runs: the supported Debian kernels, and the newest there is.
 const KERNELS: [&str; 4] = ["debian-5.10", "debian-6.1", "debian-6.12", "debian-sid"];
@@ -32,7 +33,7 @@ pub(crate) struct Matrix {
 
 pub(crate) fn run(args: &Args) -> Done {
     let matrix = matrix(&args.kernels, args.shards.into()).map_err(usage)?;
-    println!("{}", serde_json::to_string(&matrix).expect("a matrix is plain data"));
+    print(&(serde_json::to_string(&matrix).expect("a matrix is plain data") + "\n"))?;
     Ok(Exit::Passed)
 }
 

@@ -7,6 +7,7 @@ use harness::report::{Format, read};
 
 use crate::exit::{Done, usage};
 use crate::matrix::Matrix;
+use crate::output::print;
 use crate::report::{Target, exit, tell};
 
 #[derive(clap::Args)]
@@ -37,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Done {
     }
     let run = merge(&parts).map_err(usage)?;
     if args.reports.is_empty() {
-        print!("{}", Format::Json.render(&run));
+        print(&Format::Json.render(&run))?;
     } else {
         tell(&run, &args.reports)?;
     }

@@ -7,8 +7,10 @@ use std::str::FromStr;
 
 use harness::judge::Status;
 use harness::report::{Format, Outcome, Run, terminal};
+use runtime::output::say;
 
 use crate::exit::{Exit, lost};
+use crate::output;
 
 /// `FORMAT=PATH`
 #[derive(Clone)]
@@ -76,7 +78,7 @@ fn writable(path: &Path) -> Result<(), String> {
 impl Place {
     pub(crate) fn write(&self, text: &str) -> Result<(), Exit> {
         match self {
-            Place::Stdout => print!("{text}"),
+            Place::Stdout => output::print(text)?,
             Place::File(path) => fs::write(path, text)
                 .map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?,
         }
@@ -85,18 +87,22 @@ impl Place {
 }
 
 /// Prints what is for people, as `render` gives it with colours or without: beside a report on the standard output, there.
-pub(crate) fn print<'a>(mut places: impl Iterator<Item = &'a Place>, render: impl Fn(bool) -> String) {
+pub(crate) fn print<'a>(
+    mut places: impl Iterator<Item = &'a Place>,
+    render: impl Fn(bool) -> String,
+) -> Result<(), Exit> {
     if places.any(|place| *place == Place::Stdout) {
-        eprint!("{}", render(std::io::stderr().is_terminal()));
+        say(render(std::io::stderr().is_terminal()).trim_end());
+        Ok(())
     } else {
-        print!("{}", render(std::io::stdout().is_terminal()));
+        output::print(&render(std::io::stdout().is_terminal()))
     }
 }
 
-/// Tells a run to people, and writes its reports.
+/// Tells a run to people, and writes its reports: all that can be written.
 pub(crate) fn tell(run: &Run, targets: &[Target]) -> Result<(), Exit> {
-    print(targets.iter().map(|target| &target.place), |colour| terminal::render(run, colour));
-    targets.iter().try_for_each(|Target { format, place }| place.write(&format.render(run)))
+    let told = print(targets.iter().map(|target| &target.place), |colour| terminal::render(run, colour));
+    targets.iter().fold(told, |told, Target { format, place }| told.and(place.write(&format.render(run))))
 }
 
 /// A broken property outweighs a lost verdict: it is known. What the baseline expects is neither.

@@ -11,6 +11,7 @@ use vm::{Cache, accel};
 
 use crate::exit::{Done, Exit, lost, usage};
 use crate::kernels::known;
+use crate::output::print;
 use crate::shell;
 use crate::vm_test::usual;
 
@@ -36,7 +37,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Done {
     let recording = Recording::read(&args.dir).map_err(usage)?;
     if args.judge {
-        return Ok(compare(&recording, &recording.judge()));
+        return compare(&recording, &recording.judge(), String::new());
     }
     if args.shell {
         shell::on_terminal()?;
@@ -61,23 +62,25 @@ fn once_more(recording: &Recording, kernel: String, install: bool, progress: &Pr
     };
     let scenarios = [recording.scenario.clone()];
     let run = run::run(&scenarios, &options, progress).map_err(lost)?;
-    print!("{}", terminal::render(&run, std::io::stdout().is_terminal()));
-    println!();
-    Ok(run.results.first().map_or(Exit::Lost, |now| compare(recording, now)))
+    let shown = terminal::render(&run, std::io::stdout().is_terminal()) + "\n";
+    let Some(now) = run.results.first() else {
+        print(&shown)?;
+        return Ok(Exit::Lost);
+    };
+    compare(recording, now, shown)
 }
 
-/// Says whether the recorded result came again.
-fn compare(recording: &Recording, now: &Outcome) -> Exit {
+/// Says, below what was shown already, whether the recorded result came again.
+fn compare(recording: &Recording, now: &Outcome, shown: String) -> Done {
     let recorded = &recording.record.outcome;
-    println!("recorded: {}", recorded.told());
-    println!("now:      {}", now.told());
+    let mut text = format!("{shown}recorded: {}\nnow:      {}\n", recorded.told(), now.told());
     let differences = differences(recorded, now);
     if differences.is_empty() {
-        println!("the same came again");
-        return Exit::Passed;
+        text += "the same came again\n";
     }
-    differences.iter().for_each(|difference| println!("not the same: {difference}"));
-    Exit::Broken
+    differences.iter().for_each(|difference| text += &format!("not the same: {difference}\n"));
+    print(&text)?;
+    Ok(if differences.is_empty() { Exit::Passed } else { Exit::Broken })
 }
 
 /// Runs the scenario on this terminal's machine, and stays.
@@ -86,14 +89,11 @@ fn inspect(recording: &Recording, kernel: &str, install: bool) -> Done {
     let mut machine = shell::start(kernel, &scenario.modules(), install)?;
     let kept = keep(&mut machine, scenario).map_err(lost)?;
     // The terminal is QEMU's, which does not turn the end of a line into the beginning of the next.
-    for step in &kept.steps {
-        print!("{:5} {}\r\n", step.status.word(), step.name);
-    }
-    for (name, pid) in &kept.containers {
-        print!(
-            "`{name}` is there: nsenter --target {pid} --all, or without its root: --uts --ipc --net --pid\r\n"
-        );
-    }
-    print!("The guest ends with its shell, or with Ctrl-A X.\r\n");
+    let steps = kept.steps.iter().map(|step| format!("{:5} {}\r\n", step.status.word(), step.name));
+    let containers = kept.containers.iter().map(|(name, pid)| {
+        format!("`{name}` is there: nsenter --target {pid} --all, or without its root: --uts --ipc --net --pid\r\n")
+    });
+    let text: String = steps.chain(containers).collect();
+    print(&(text + "The guest ends with its shell, or with Ctrl-A X.\r\n"))?;
     shell::talk(machine)
 }

@@ -11,6 +11,7 @@ use vm::{Cache, Config, Ending, Machine, Progress as _, Template, accel, kernel,
 
 use crate::exit::{Done, Exit, lost, usage};
 use crate::kernels::known;
+use crate::output::print;
 use crate::vm_test::find_qemu;
 use crate::{guest, root};
 
@@ -86,7 +87,7 @@ const SESSION: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(crate) fn run(args: &Args) -> Done {
     on_terminal()?;
     let machine = start(&args.kernel, &[], args.install)?;
-    println!("A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r");
+    print("A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r\n")?;
     talk(machine)
 }
 

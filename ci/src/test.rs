@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test, those that boot a machine too.
 
 use harness::progress::Progress;
+use runtime::output::say;
 use xshell::{Shell, cmd};
 
 use crate::exit::{Done, Exit};
@@ -22,12 +23,13 @@ pub(crate) fn run(args: &Args) -> Done {
 
 /// Runs one cargo command in the repository; its output is the user's.
 pub(crate) fn cargo(args: &[&str]) -> Result<(), Exit> {
+    say(format!("$ cargo {}", args.join(" ")));
     let ran = Shell::new().and_then(|sh| {
         sh.change_dir(root());
-        cmd!(sh, "cargo {args...}").run()
+        cmd!(sh, "cargo {args...}").quiet().run()
     });
     ran.map_err(|error| {
-        eprintln!("error: {error}");
+        say(format!("error: {error}"));
         Exit::Broken
     })
 }

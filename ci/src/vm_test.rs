@@ -14,6 +14,7 @@ use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::exit::{Done, Exit, lost, usage, wrong};
 use crate::kernels::{self, known};
+use crate::output::print;
 use crate::report::{Target, exit, tell};
 use crate::{bisect, guest, root};
 
@@ -182,7 +183,7 @@ fn self_test(args: &Args) -> Done {
     let rest = ["vm-test", "uts/hostname", "--jobs", "1", "--accel", &accel].map(OsString::from);
     let command = [program].into_iter().chain(rest).collect();
     let rows = selftest::run(&selftest::Options { run, command }, &progress).map_err(lost)?;
-    print!("{}", selftest::render(&rows));
+    print(&selftest::render(&rows))?;
     Ok(if rows.iter().all(|row| row.wrong.is_empty()) { Exit::Passed } else { Exit::Lost })
 }
 

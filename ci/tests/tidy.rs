@@ -70,15 +70,28 @@ fn qemu_is_named_in_vm_only() {
     assert!(found.is_empty(), "QEMU's own words belong to vm:\n{}", found.join("\n"));
 }
 
-#[test]
-fn only_tests_unwrap() {
-    let code: Vec<_> = files(&[".rs"])
+/// The programs' own code, without its tests.
+fn code() -> Vec<(PathBuf, String)> {
+    files(&[".rs"])
         .into_iter()
         .filter(|(path, _)| path.components().any(|part| part.as_os_str() == "src"))
         .filter(|(path, _)| path.file_stem().is_some_and(|stem| stem != "tests"))
         .map(|(path, text)| (path, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned()))
-        .collect();
-    let found = places(&code, |_, line| line.contains(".unwrap()"));
+        .collect()
+}
+
+#[test]
+fn only_tests_print_with_a_macro_that_panics() {
+    let found = places(&code(), |_, line| {
+        let code = line.split("//").next().unwrap_or_default();
+        ["print!(", "println!("].iter().any(|word| code.contains(word))
+    });
+    assert!(found.is_empty(), "a closed pipe is no bug: use runtime::output:\n{}", found.join("\n"));
+}
+
+#[test]
+fn only_tests_unwrap() {
+    let found = places(&code(), |_, line| line.contains(".unwrap()"));
     assert!(
         found.is_empty(),
         "say why it cannot fail (`expect`), or give the error on:\n{}",

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use runtime::output;
 
 /// Says on standard error what takes time; standard output belongs to the report.
 pub struct Progress {
@@ -26,7 +27,7 @@ impl Progress {
 
     /// What somebody has to know afterwards, too.
     pub fn warn(&self, what: &str) {
-        let say = || eprintln!("warning: {what}");
+        let say = || output::say(format!("warning: {what}"));
         match &self.bar {
             Some(bar) => bar.suspend(say),
             None => say(),
@@ -51,7 +52,7 @@ impl vm::Progress for Progress {
     fn step(&self, what: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(what.to_owned()),
-            None => eprintln!("{what}"),
+            None => output::say(what),
         }
     }
 }

@@ -23,6 +23,7 @@ mod launch;
 mod mounts;
 mod names;
 pub mod net;
+pub mod output;
 mod root;
 mod running;
 mod skeleton;

@@ -78,17 +78,6 @@ fn an_argument_that_is_no_text_blames_no_commit(#[case] option: Option<&str>, #[
     assert_ends(&vm_test(&[]), 2, "error: ");
 }
 
-#[rstest::rstest]
-#[case::step(&["vm-test", "--bisect", "uts/hostname"], 125)]
-#[case::command(&["kernels"], 3)]
-fn a_panic_is_never_an_answer(#[case] args: &[&str], #[case] code: i32) {
-    // What is printed and cannot be is a panic.
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    let output = Command::new(env!("CARGO_BIN_EXE_xtask")).args(args).stdout(writer).output().unwrap();
-    assert_ends(&output, code, "panicked");
-}
-
 /// The documented script in a folder that looks like a built tree: neither this nor nsproof is to be built.
 #[test]
 fn the_script_takes_paths_from_the_folder_it_is_called_in() {

@@ -6,4 +6,5 @@ mod common;
 mod compare;
 mod fleet;
 mod kernels;
+mod pipes;
 mod vm_test;

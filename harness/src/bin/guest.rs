@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("guest: {error}");
+            runtime::output::say(format!("guest: {error}"));
             ExitCode::FAILURE
         }
     }

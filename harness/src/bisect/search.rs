@@ -25,30 +25,33 @@ pub struct WrongEnd {
 /// Finds the first bad of `count` kernels. Both ends are asked first.
 ///
 /// # Errors
-/// If the first kernel is not good or the last one not bad.
+/// What keeps a kernel from being asked; within it, a first kernel that is not good or a last one that is not bad.
 ///
 /// # Panics
 /// If there are less than two.
-pub fn search(count: usize, mut ask: impl FnMut(usize) -> Answer) -> Result<Found, WrongEnd> {
+pub fn search<E>(
+    count: usize,
+    mut ask: impl FnMut(usize) -> Result<Answer, E>,
+) -> Result<Result<Found, WrongEnd>, E> {
     assert!(count >= 2, "a search needs a good and a bad kernel");
     let (mut good, mut bad) = (0, count - 1);
-    match ask(good) {
+    match ask(good)? {
         Answer::Good => {}
-        answer => return Err(WrongEnd { index: good, answer }),
+        answer => return Ok(Err(WrongEnd { index: good, answer })),
     }
-    match ask(bad) {
+    match ask(bad)? {
         Answer::Bad(_) => {}
-        answer => return Err(WrongEnd { index: bad, answer }),
+        answer => return Ok(Err(WrongEnd { index: bad, answer })),
     }
     let mut untold = vec![false; count];
     while let Some(next) = nearest_to_middle(good, bad, &untold) {
-        match ask(next) {
+        match ask(next)? {
             Answer::Good => good = next,
             Answer::Bad(_) => bad = next,
             Answer::CannotTell(_) => untold[next] = true,
         }
     }
-    Ok(if good + 1 == bad { Found::First(bad) } else { Found::Among(good + 1..=bad) })
+    Ok(Ok(if good + 1 == bad { Found::First(bad) } else { Found::Among(good + 1..=bad) }))
 }
 
 /// The kernel to ask next: strictly between, and not asked in vain before.
@@ -59,18 +62,20 @@ fn nearest_to_middle(good: usize, bad: usize, untold: &[bool]) -> Option<usize> 
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
 
     /// Searches a list written as `g`, `b` and `?`; what came of it, and the places that were asked.
     fn find(list: &str) -> (Result<Found, WrongEnd>, Vec<usize>) {
         let mut asked = Vec::new();
-        let found = search(list.len(), |index| {
+        let Ok(found) = search(list.len(), |index| {
             asked.push(index);
-            match list.as_bytes()[index] {
+            Ok::<_, Infallible>(match list.as_bytes()[index] {
                 b'g' => Answer::Good,
                 b'b' => Answer::Bad(vec!["uts/hostname".into()]),
                 _ => Answer::CannotTell("it does not boot".into()),
-            }
+            })
         });
         (found, asked)
     }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 
+use runtime::output;
 use runtime::sys::probe::machine;
 use runtime::sys::{Errno, errno_of};
 
@@ -40,7 +41,9 @@ impl Channel {
             }
             match serde_json::from_slice(&line) {
                 Ok(request) => return Ok(request),
-                Err(error) => eprintln!("guest: a line of {} bytes is no request: {error}", line.len()),
+                Err(error) => {
+                    output::say(format!("guest: a line of {} bytes is no request: {error}", line.len()));
+                }
             }
         }
     }

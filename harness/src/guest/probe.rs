@@ -12,6 +12,7 @@ use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use runtime::output;
 use runtime::sys::probe::task;
 use runtime::sys::process;
 use serde::{Deserialize, Serialize};
@@ -69,8 +70,7 @@ pub fn serve() -> Result<(), Box<dyn Error>> {
 /// Prints who this process is: the program of an `execute` step.
 pub fn introduce() -> Result<(), Box<dyn Error>> {
     let known = ops::introduce().map_err(|refusal| format!("{refusal:?}"))?;
-    println!("{known}");
-    Ok(())
+    Ok(output::print(&format!("{known}\n"))?)
 }
 
 /// The argument with which a program is [`introduce`]d.

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use runtime::output;
 use runtime::sys;
 use runtime::sys::probe::machine;
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ pub(super) fn run(plan: Plan, after: After, events: UnixStream) -> i32 {
     match runner.carry_out() {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("guest: the runner failed: {error}");
+            output::say(format!("guest: the runner failed: {error}"));
             1
         }
     }

@@ -1,9 +1,12 @@
 //! `nsrun explain`
 
+use std::io::ErrorKind;
+
 use clap::Args;
 
 use super::flags::Flags;
 use super::message::Message;
+use crate::output;
 
 /// Print the steps that would build the container.
 #[derive(Debug, Args)]
@@ -15,12 +18,21 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) fn run(self) -> Result<i32, Message> {
         let spec = self.flags.into_spec()?;
+        let mut text = String::new();
         for (number, step) in (1..).zip(crate::explain(&spec)) {
-            println!("{number:>2}. {}: {}", step.step, step.what);
+            text += &format!("{number:>2}. {}: {}\n", step.step, step.what);
             if !step.shell.is_empty() {
-                println!("      $ {}", step.shell);
+                text += &format!("      $ {}\n", step.shell);
             }
         }
-        Ok(0)
+        match output::print(&text) {
+            // Whoever asked has read enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(0),
+            Err(error) => Err(Message::new(
+                format!("cannot write to the standard output: {error}"),
+                "make room there, or write it elsewhere",
+            )),
+            Ok(()) => Ok(0),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What `nsrun` says when something went wrong.
 
 use crate::check::Problem;
+use crate::output;
 use crate::step::{Failure, Step};
 use crate::sys::{self, Errno};
 
@@ -18,9 +19,9 @@ impl Message {
     }
 
     pub(super) fn print(&self) -> i32 {
-        eprintln!("nsrun: {}", self.text);
+        output::say(format!("nsrun: {}", self.text));
         if let Some(help) = &self.help {
-            eprintln!("  help: {help}");
+            output::say(format!("  help: {help}"));
         }
         self.code
     }

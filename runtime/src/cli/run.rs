@@ -7,6 +7,7 @@ use super::message::Message;
 use super::supervise::{Watched, supervise};
 use crate::container::Container;
 use crate::names::namespaces;
+use crate::output;
 use crate::spec::{Namespace, Spec};
 use crate::step::Side;
 use crate::sys::signal;
@@ -45,7 +46,7 @@ fn traced(spec: &Spec) -> Result<crate::Running, Message> {
         let detail = if trace.detail.is_empty() { String::new() } else { format!(" ({})", trace.detail) };
         let changed = trace.namespaces.iter().filter(|(kind, inode)| last.get(kind) != Some(inode));
         let changed: String = changed.map(|(kind, inode)| format!("  {kind}:[{inode}]")).collect();
-        eprintln!("{side:<6}  {}{index}{detail}{changed}", trace.step);
+        output::say(format!("{side:<6}  {}{index}{detail}{changed}", trace.step));
         last.extend(&trace.namespaces);
     };
     Ok(Container::new(spec).trace(&mut print).spawn()?)

@@ -37,7 +37,8 @@ pub fn reset() -> Result<()> {
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
-/// Waits for the next signal; all must be blocked. sigwaitinfo(2)
+/// Waits for the next signal that somebody else sends; all must be blocked, and then SIGPIPE stays pending even if it is
+/// ignored: a process that writes where nobody reads sends it to itself. sigwaitinfo(2)
 pub fn wait() -> Result<Arrived> {
     let all = SigSet::all();
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();
@@ -49,6 +50,11 @@ pub fn wait() -> Result<Arrived> {
             Ok(signal) => {
                 // SAFETY: the call succeeded, so the kernel filled it in.
                 let info = unsafe { info.assume_init() };
+                // SAFETY: whatever is there is a number. That it is the sender's id is known once a process is, see below.
+                let sender = unsafe { info.si_pid() };
+                if info.si_code == libc::SI_USER && sender.cast_unsigned() == std::process::id() {
+                    continue;
+                }
                 return Ok(Arrived { signal, from_kernel: info.si_code == libc::SI_KERNEL });
             }
         }

@@ -216,6 +216,22 @@ fn each_step_is_traced_with_what_it_changed() {
     assert!(unshared.ends_with(said.out.trim()), "{said:?}");
 }
 
+#[test]
+fn a_trace_that_nobody_reads_any_more_neither_ends_the_container_nor_leaves_anything() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(
+        "mount -t tmpfs run /run; mounts=$(cat /proc/self/mountinfo)
+        { $NSRUN run --trace -n -m --veth mybr0=mybr1 -- /bin/sh -c 'echo ran >/run/it; exit 5'; echo $? >/run/code; } 2>&1 |
+            head -1
+        cat /run/it /run/code; ip -o link | grep -c mybr0; [ \"$mounts\" = \"$(cat /proc/self/mountinfo)\" ] && echo same",
+    );
+    let lines: Vec<&str> = seen.out.lines().collect();
+    assert!(lines[0].starts_with("parent  clone"), "{seen:?}");
+    assert_eq!(lines[1..], ["ran", "5", "0", "same"], "{seen:?}");
+}
+
 /// A session of `nsrun run FLAGS -- PROGRAM` on a terminal, in which `typed` is typed once the program said `ready`, and
 /// again until it ends: a first Ctrl-C may meet the shell that is about to become the program. script(1) asks `$SHELL` to
 /// run it, and Ctrl-C would end a shell that stays, as dash does, hence the `exec`.

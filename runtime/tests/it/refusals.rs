@@ -183,3 +183,21 @@ fn explain_tells_every_step_and_its_command() {
         rest = &rest[at.unwrap_or_else(|| panic!("`{command}` is not in order in:\n{said}"))..];
     }
 }
+
+#[rstest]
+#[case::nobody_reads_it(Stdio::from(std::io::pipe().unwrap().1), Some(0), "")]
+#[case::no_room(
+    fs::File::options().write(true).open("/dev/full").unwrap().into(),
+    Some(125),
+    "nsrun: cannot write to the standard output: No space left on device (os error 28)\n  \
+     help: make room there, or write it elsewhere\n"
+)]
+fn an_explanation_that_cannot_be_printed(
+    #[case] output: Stdio,
+    #[case] code: Option<i32>,
+    #[case] told: &str,
+) {
+    let explained = Command::new(nsrun()).args(["explain", "--uts"]).stdout(output).output().unwrap();
+    let said = Said::of(explained);
+    assert_eq!((said.code, said.err.as_str()), (code, told));
+}

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use runtime::net::Net;
+use runtime::output;
 use runtime::sys::probe::ipc;
 use runtime::sys::{self, Errno, Signal, mount, process, signal};
 
@@ -21,7 +22,7 @@ pub(super) fn remove(items: &[Item]) {
     let (first, then): (Vec<_>, Vec<_>) = items.iter().rev().partition(processes);
     for item in first.into_iter().chain(then) {
         if let Err(errno) = remove_one(item) {
-            eprintln!("guest: {item} stays: {errno}");
+            output::say(format!("guest: {item} stays: {errno}"));
         }
     }
 }
