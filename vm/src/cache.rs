@@ -28,21 +28,47 @@ pub struct Lock {
     _file: File,
 }
 
+/// The variables that say where the cache is, the first one first, and where below their value.
+const PLACES: [(&str, &str); 3] =
+    [("NSPROOF_CACHE", ""), ("XDG_CACHE_HOME", "nsproof"), ("HOME", ".cache/nsproof")];
+
+/// The cache cannot be where a variable says.
+fn impossible(variable: &str, root: &Path, error: Error) -> Error {
+    let Error::Io { source, .. } = error else { return error };
+    let file = root.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir());
+    let reason = match file {
+        Some(file) => format!("{} is a file, and no folder", file.display()),
+        None => source.to_string(),
+    };
+    let reason = format!("the cache cannot be there, as {variable} says: {reason}");
+    Error::unusable(
+        root,
+        reason,
+        "set NSPROOF_CACHE to a folder that you may write to; it is made if it is missing",
+    )
+}
+
 impl Cache {
     /// `$NSPROOF_CACHE`, else `$XDG_CACHE_HOME/nsproof`, else `~/.cache/nsproof`. Made if absent.
+    ///
+    /// # Errors
+    /// What keeps it from being made there, and which variable says so.
     pub fn open() -> Result<Self> {
-        let variable =
-            |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let root = variable("NSPROOF_CACHE")
-            .or_else(|| variable("XDG_CACHE_HOME").map(|path| path.join("nsproof")))
-            .or_else(|| variable("HOME").map(|path| path.join(".cache/nsproof")))
-            .unwrap_or_else(|| std::env::temp_dir().join("nsproof"));
-        Self::at(&root)
+        let value = |(name, below): (&'static str, &str)| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+            Some((name, Path::new(&value).components().chain(Path::new(below).components()).collect()))
+        };
+        let (variable, root) = PLACES
+            .into_iter()
+            .find_map(value)
+            .unwrap_or_else(|| ("TMPDIR", std::env::temp_dir().join("nsproof")));
+        Self::at(&root).map_err(|error| impossible(variable, &root, error))
     }
 
     /// A cache in a given folder.
     pub fn at(root: &Path) -> Result<Self> {
-        fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        // What exists already may still be no place for anything new.
+        fs::create_dir_all(root.join("tmp")).map_err(Error::io("create", root))?;
         let root = root.canonicalize().map_err(Error::io("find", root))?;
         Ok(Self { root })
     }

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod bisect;
+mod cache;
 mod common;
 mod compare;
 mod fleet;

@@ -19,6 +19,15 @@ pub enum Unreadable {
         /// What the system says.
         source: io::Error,
     },
+    /// There is nothing in it.
+    #[error(
+        "{} is empty: the run that was to write it was killed, or had no room for it; run `cargo xtask vm-test --report json={}` again",
+        file.display(), file.display()
+    )]
+    Empty {
+        /// As it was given.
+        file: PathBuf,
+    },
     /// It ends too early.
     #[error(
         "{}:{line}:{column}: the report is cut off here: its run was killed, or the copy is not whole; take it anew",
@@ -75,9 +84,12 @@ fn place(file: &Path, at: Option<(usize, usize)>) -> String {
 /// Reads a report.
 ///
 /// # Errors
-/// A file that is missing, cut off, of another schema, or no report.
+/// A file that is missing, empty, cut off, of another schema, or no report.
 pub fn read(file: &Path) -> Result<Run, Unreadable> {
     let text = std::fs::read(file).map_err(|source| Unreadable::File { file: file.to_owned(), source })?;
+    if text.trim_ascii().is_empty() {
+        return Err(Unreadable::Empty { file: file.to_owned() });
+    }
     let json: Value = serde_json::from_slice(&text).map_err(|error| syntax(file, &error))?;
     match json.get("schema").and_then(Value::as_u64) {
         // What follows means something only if the schema is known.
@@ -127,4 +139,21 @@ fn contradiction(run: &Run) -> Option<String> {
     }
     let differs = Totals::of(&run.results) != run.totals;
     differs.then(|| "`totals` does not count what is in `results`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::empty("", " is empty: the run that was to write it was killed")]
+    #[case::blank(" \n\n", " is empty: the run that was to write it was killed")]
+    #[case::cut("{\"schema\": 1,", ":1:13: the report is cut off here")]
+    fn what_is_not_whole_is_told_as_what_it_is(#[case] text: &str, #[case] told: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report.json");
+        std::fs::write(&file, text).unwrap();
+        let said = read(&file).unwrap_err().to_string();
+        assert!(said.starts_with(&format!("{}{told}", file.display())), "{said}");
+    }
 }
