@@ -117,41 +117,42 @@ fn all_shards(kernel: &str, parts: &[&Part]) -> Result<(), String> {
 
 /// What its shards say of a kernel; of the times, the slowest shard's.
 fn kernel(name: &str, parts: &[&Part]) -> Result<Kernel, String> {
-    let mut merged: Option<(&str, Kernel)> = None;
-    for part in parts {
-        for kernel in
-            part.run.kernels.iter().filter(|kernel| kernel.name == name && !kernel.release.is_empty())
-        {
-            merged = Some(match merged {
-                None => (&part.file, kernel.clone()),
-                Some((file, known)) if known.release == kernel.release => (file, together(known, kernel)),
-                Some((file, known)) => {
-                    return Err(format!(
-                        "{name} is {} in {file}, and {} in {}: run all shards on the same kernel",
-                        known.release, kernel.release, part.file
-                    ));
-                }
-            });
-        }
+    let kernels = parts.iter().flat_map(|part| part.run.kernels.iter().map(|kernel| (&*part.file, kernel)));
+    let all: Vec<(&str, &Kernel)> = kernels.filter(|(_, kernel)| kernel.name == name).collect();
+    let booted: Vec<_> = all.iter().filter(|(_, kernel)| !kernel.release.is_empty()).collect();
+    let Some((file, first)) = booted.first() else {
+        // One that never booted anywhere is as the first report has it.
+        return Ok(all.first().expect("the names are those of the parts").1.clone());
+    };
+    match booted.iter().find(|(_, kernel)| kernel.release != first.release) {
+        Some((other, kernel)) => Err(format!(
+            "{name} is {} in {file}, and {} in {other}: run all shards on the same kernel",
+            first.release, kernel.release
+        )),
+        None => Ok(together(&booted.iter().map(|(_, kernel)| *kernel).collect::<Vec<_>>())),
     }
-    // One that never booted anywhere is as the first report has it.
-    let first =
-        || parts.iter().flat_map(|part| &part.run.kernels).find(|kernel| kernel.name == name).cloned();
-    Ok(merged.map(|(_, kernel)| kernel).or_else(first).expect("the names are those of the parts"))
 }
 
-fn together(a: Kernel, b: &Kernel) -> Kernel {
-    // What was joined already may hold it.
-    let either = |a: String, b: &String| if a.contains(b) { a } else { format!("{a}, {b}") };
+/// At least one kernel.
+fn together(kernels: &[&Kernel]) -> Kernel {
+    let each_once = |of: fn(&Kernel) -> &str| {
+        let mut words: Vec<&str> = Vec::new();
+        for word in kernels.iter().map(|kernel| of(kernel)) {
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        words.join(", ")
+    };
     let slowest =
         |a: Percentiles, b: Percentiles| Percentiles { p50: a.p50.max(b.p50), p99: a.p99.max(b.p99) };
     Kernel {
-        accel: either(a.accel, &b.accel),
-        accel_reason: either(a.accel_reason, &b.accel_reason),
-        isolation: either(a.isolation, &b.isolation),
-        boot_ms: a.boot_ms.max(b.boot_ms),
-        clone_ms: a.clone_ms.zip(b.clone_ms).map(|(a, b)| slowest(a, b)).or(a.clone_ms).or(b.clone_ms),
-        ..a
+        accel: each_once(|kernel| &kernel.accel),
+        accel_reason: each_once(|kernel| &kernel.accel_reason),
+        isolation: each_once(|kernel| &kernel.isolation),
+        boot_ms: kernels.iter().filter_map(|kernel| kernel.boot_ms).max(),
+        clone_ms: kernels.iter().filter_map(|kernel| kernel.clone_ms).reduce(slowest),
+        ..kernels[0].clone()
     }
 }
 

@@ -55,6 +55,21 @@ fn a_kernel_that_a_shard_had_nothing_for_is_known_from_the_others() {
 }
 
 #[test]
+fn what_shards_say_differently_of_a_kernel_is_told_whole_and_each_once() {
+    let mut shards: Vec<Part> = (1..=3).map(|index| part("x", &["old"], &format!("{index}/3"))).collect();
+    let said = ["no KVM: no /dev/kvm", "no KVM", "no KVM: no /dev/kvm"];
+    for (shard, reason) in shards.iter_mut().zip(said) {
+        shard.run.kernels[0].accel_reason = reason.into();
+    }
+    shards[1].run.kernels[0].clone_ms = Some(Percentiles { p50: 3.0, p99: 9.0 });
+    shards[2].run.kernels[0].clone_ms = Some(Percentiles { p50: 5.0, p99: 7.0 });
+    let merged = &merge(&shards).unwrap().kernels[0];
+    assert_eq!(merged.accel_reason, "no KVM: no /dev/kvm, no KVM");
+    assert_eq!((merged.accel.as_str(), merged.boot_ms), ("tcg", Some(3)));
+    assert_eq!(merged.clone_ms, Some(Percentiles { p50: 5.0, p99: 9.0 }));
+}
+
+#[test]
 fn shards_that_do_not_add_up_are_refused() {
     let shard = |index, total| part(&format!("{index}.json"), &["old"], &format!("{index}/{total}"));
     assert_eq!(told(&[shard(1, 2)]), "old: shard 2/2 is missing: give its report too");
