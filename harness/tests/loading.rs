@@ -57,6 +57,37 @@ fn a_filter_may_be_a_path_to_a_file_or_folder_anywhere() {
 }
 
 #[test]
+fn scenarios_elsewhere_are_called_by_where_they_are_below_the_folder() {
+    let root = tree(&[("uts/hostname.toml", GOOD)]);
+    let mine = tree(&[("net/a.toml", GOOD), ("uts/a.toml", GOOD), ("b.toml", GOOD)]);
+    let path = |name: &str| mine.path().join(name).display().to_string();
+    assert_eq!(names(root.path(), &[&path("")]).unwrap(), ["b", "net/a", "uts/a"]);
+    // Given twice, under another name each, it is the same file.
+    assert_eq!(names(root.path(), &[&path(""), &path("net/a.toml")]).unwrap(), ["a", "b", "uts/a"]);
+}
+
+#[test]
+fn two_scenarios_of_one_name_are_refused() {
+    let root = tree(&[("uts/hostname.toml", GOOD)]);
+    let mine = tree(&[("one/a.toml", GOOD), ("two/a.toml", GOOD), ("uts/hostname.toml", GOOD)]);
+    let path = |name: &str| mine.path().join(name).display().to_string();
+    let told = names(root.path(), &[&path("one"), &path("two")]).unwrap_err();
+    assert!(told.contains("two scenarios are called `a`: ") && told.contains("rename one"), "{told}");
+    let told = names(root.path(), &["uts", &path("")]).unwrap_err();
+    assert!(told.contains("two scenarios are called `uts/hostname`: "), "{told}");
+}
+
+#[test]
+fn links_that_lead_back_are_followed_once() {
+    let root = tree(&[("uts/hostname.toml", GOOD)]);
+    for name in ["here", "there"] {
+        std::os::unix::fs::symlink(".", root.path().join("uts").join(name)).unwrap();
+    }
+    std::os::unix::fs::symlink("hostname.toml", root.path().join("uts/other.toml")).unwrap();
+    assert_eq!(names(root.path(), &[]).unwrap(), ["uts/hostname"]);
+}
+
+#[test]
 fn a_filter_that_matches_nothing_names_what_is_near() {
     let root = tree(&[("uts/hostname.toml", GOOD), ("net/lo.toml", GOOD)]);
     insta::assert_snapshot!(names(root.path(), &["hostnme", "lo", "cgroup"]).unwrap_err());

@@ -1,5 +1,6 @@
 //! Which files are meant.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,11 +20,11 @@ pub(super) struct Chosen {
 /// The chosen files, by name, each once.
 pub(super) fn choose(root: &Path, filters: &[String]) -> Result<Vec<Chosen>, Vec<Diagnostic>> {
     let all = below(root, root).map_err(|problem| vec![problem])?;
-    if filters.is_empty() {
-        return Ok(all);
-    }
     let mut chosen = Vec::new();
     let mut problems = Vec::new();
+    if filters.is_empty() {
+        chosen.clone_from(&all);
+    }
     for filter in filters {
         match matching(root, &all, filter) {
             Ok(files) => chosen.extend(files),
@@ -31,8 +32,19 @@ pub(super) fn choose(root: &Path, filters: &[String]) -> Result<Vec<Chosen>, Vec
         }
     }
     chosen.sort();
-    chosen.dedup();
+    let mut seen = BTreeSet::new();
+    chosen.retain(|file| seen.insert(absolute(&file.path)));
+    problems.extend(namesakes(&chosen));
     if problems.is_empty() { Ok(chosen) } else { Err(problems) }
+}
+
+/// Results are told by name: of two that have the same, one would hide the other.
+fn namesakes(chosen: &[Chosen]) -> impl Iterator<Item = Diagnostic> {
+    chosen.windows(2).filter(|pair| pair[0].name == pair[1].name).map(|pair| {
+        let message =
+            format!("two scenarios are called `{}`: {} and {}", pair[0].name, pair[0].shown, pair[1].shown);
+        Diagnostic::new(message, "rename one of the files, or choose one of them")
+    })
 }
 
 /// A text with a `/` or `.toml` that names something on the disk is a path; any other is a part of a name.
@@ -46,7 +58,7 @@ fn matching(root: &Path, all: &[Chosen], filter: &str) -> Result<Vec<Chosen>, Di
         return below(root, path);
     }
     if is_path && path.is_file() {
-        return Ok(vec![chosen(root, path.to_path_buf())]);
+        return Ok(vec![chosen(root, path.parent().unwrap_or(path), path.to_path_buf())]);
     }
     let part = filter.trim_end_matches(".toml").trim_matches('/');
     let part = part.strip_prefix("scenarios/").unwrap_or(part);
@@ -86,7 +98,7 @@ fn folder(name: &str) -> &str {
 /// Every scenario file below a folder, sorted; there must be one.
 fn below(root: &Path, folder: &Path) -> Result<Vec<Chosen>, Diagnostic> {
     let mut paths = Vec::new();
-    walk(folder, &mut paths).map_err(|error| {
+    walk(folder, &mut BTreeSet::new(), &mut paths).map_err(|error| {
         let help = "give the folder that holds the scenario files";
         Diagnostic::new(format!("cannot read the folder {}: {error}", folder.display()), help)
     })?;
@@ -97,16 +109,20 @@ fn below(root: &Path, folder: &Path) -> Result<Vec<Chosen>, Diagnostic> {
             "a scenario is a file that ends in .toml; scenarios/README.md tells how",
         ));
     }
-    let mut files: Vec<_> = paths.into_iter().map(|path| chosen(root, path)).collect();
+    let mut files: Vec<_> = paths.into_iter().map(|path| chosen(root, folder, path)).collect();
     files.sort();
     Ok(files)
 }
 
-fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+/// A symbolic link may lead to where it was already: each folder is entered once.
+fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !entered.insert(absolute(folder)) {
+        return Ok(());
+    }
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            walk(&path, found)?;
+            walk(&path, entered, found)?;
         } else if path.extension().is_some_and(|extension| extension == "toml") {
             found.push(path);
         }
@@ -114,12 +130,12 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-fn chosen(root: &Path, path: PathBuf) -> Chosen {
+/// `folder` is what was chosen, or the folder of the file that was.
+fn chosen(root: &Path, folder: &Path, path: PathBuf) -> Chosen {
     let full = absolute(&path);
-    let inside = full.strip_prefix(absolute(root)).ok().map(Path::to_path_buf);
-    // A file elsewhere is called by its own name alone.
-    let relative = inside.unwrap_or_else(|| path.file_name().map(PathBuf::from).unwrap_or_default());
-    let name = relative.with_extension("").to_string_lossy().into_owned();
+    // What is elsewhere is called by where it is below what was chosen.
+    let inside = full.strip_prefix(absolute(root)).or_else(|_| path.strip_prefix(folder));
+    let name = inside.unwrap_or(&path).with_extension("").to_string_lossy().into_owned();
     let current = std::env::current_dir().unwrap_or_default();
     let shown = full.strip_prefix(current).unwrap_or(&path).display().to_string();
     Chosen { name, path, shown }
