@@ -34,6 +34,10 @@ impl Place {
 
     /// Puts a version of the package into the repository, in place of all others.
     fn publish(&self, version: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) {
+        self.publish_with(version, Some(&boot_image(&format!("1.2.3 ({version})"))), change);
+    }
+
+    fn publish_with(&self, version: &str, image: Option<&[u8]>, change: impl Fn(Vec<u8>) -> Vec<u8>) {
         let tree = self.path(&format!("tree-{version}"));
         for folder in ["DEBIAN", "boot"] {
             fs::create_dir_all(tree.join(folder)).unwrap();
@@ -42,7 +46,9 @@ impl Place {
             "Package: linux-image-test\nVersion: {version}\nArchitecture: all\nMaintainer: test\nDescription: test\n"
         );
         fs::write(tree.join("DEBIAN/control"), &control).unwrap();
-        fs::write(tree.join("boot/vmlinuz-1.2.3"), boot_image(&format!("1.2.3 ({version})"))).unwrap();
+        if let Some(image) = image {
+            fs::write(tree.join("boot/vmlinuz-1.2.3"), image).unwrap();
+        }
         let package = self.path("repository/linux-image-test.deb");
         let built = Command::new("dpkg-deb").arg("--build").args([&tree, &package]).output().unwrap();
         assert!(built.status.success(), "{built:?}");
@@ -192,5 +198,20 @@ fn a_report_does_not_tell_where_packages_are_fetched() {
 fn a_package_that_there_is_not() {
     let place = Place::new();
     place.publish("1.0", whole);
-    assert_says(&place.kernels(&["fetch", "apt:linux-image-other"]).code(3), &["linux-image-other"]);
+    let said = place.kernels(&["fetch", "apt:linux-image-other"]).code(3);
+    let told = "unknown kernel \"apt:linux-image-other\": apt knows no such package; `apt-cache search linux-image` lists";
+    assert_says(&said, &[told]);
+}
+
+#[test]
+fn a_package_that_is_no_kernel() {
+    let place = Place::new();
+    place.publish_with("1.0", None, whole);
+    let said = place.xtask("vm-test", &["--kernel", KERNEL, "uts/hostname"]).code(3);
+    assert_says(
+        &said,
+        &["linux-image-test 1.0: has no kernel image (vmlinuz); ask for a package that has one"],
+    );
+    let said = String::from_utf8_lossy(&said.get_output().stderr).into_owned();
+    assert_eq!(said.matches("fetching linux-image-test").count(), 1, "{said}");
 }

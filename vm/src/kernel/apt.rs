@@ -114,8 +114,16 @@ impl Apt {
         let text = run(
             cmd!(shell, "apt-cache {options...} show --no-all-versions {package}"),
             &format!("apt-cache show {package}"),
-        )?;
-        Ok(Stanza::parse(&text))
+        );
+        match text {
+            Err(Error::Command { said, .. }) if said.contains("No packages found") => {
+                Err(Error::UnknownKernel {
+                    spec: format!("apt:{package}"),
+                    known: "apt knows no such package; `apt-cache search linux-image` lists kernels".into(),
+                })
+            }
+            other => other.map(|text| Stanza::parse(&text)),
+        }
     }
 
     /// Fetches packages into a folder, and checks them. The files' paths, in the packages' order.

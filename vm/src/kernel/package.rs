@@ -34,13 +34,12 @@ pub(super) fn resolve(
     }
     let apt = Apt::open(wanted.suite.as_deref(), cache, progress)?;
     match install(name, wanted, &apt, cache, progress) {
-        Ok(kernel) => Ok(kernel),
-        Err(error @ (Error::Io { .. } | Error::NoRoom { .. })) => Err(error),
         // The index may be older than the mirror.
-        Err(_) => {
+        Err(Error::Command { .. } | Error::UnknownKernel { .. }) => {
             apt.update(progress)?;
             install(name, wanted, &apt, cache, progress)
         }
+        other => other,
     }
 }
 
@@ -237,7 +236,14 @@ fn unpack(
             fs::remove_dir_all(&superfluous).map_err(Error::io("delete", &superfluous))?;
         }
     }
-    let image = image_in(scratch.path())?;
+    let image = image_in(scratch.path()).ok_or_else(|| {
+        let way_out = "ask for a package that has one, like linux-image-cloud-amd64";
+        Error::unusable(
+            format!("{} {}", title.package, title.version),
+            "has no kernel image (vmlinuz)",
+            way_out,
+        )
+    })?;
     // A kernel that has all built in comes without.
     let has_modules =
         ["lib/modules", "usr/lib/modules"].iter().any(|below| scratch.path().join(below).is_dir());
@@ -262,7 +268,7 @@ fn unpack(
 }
 
 /// `boot/vmlinuz-RELEASE`, or `usr/lib/modules/RELEASE/vmlinuz` where modules and image are packages of their own.
-fn image_in(root: &Path) -> Result<PathBuf> {
+fn image_in(root: &Path) -> Option<PathBuf> {
     let below = |folder: &str| {
         let entries = fs::read_dir(root.join(folder)).into_iter().flatten();
         entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>()
@@ -271,14 +277,7 @@ fn image_in(root: &Path) -> Result<PathBuf> {
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"));
     let beside =
         ["usr/lib/modules", "lib/modules"].into_iter().flat_map(below).map(|folder| folder.join("vmlinuz"));
-    below("boot")
-        .into_iter()
-        .find(named)
-        .or_else(|| beside.into_iter().find(|path| path.is_file()))
-        .ok_or_else(|| {
-            let way_out = "ask for a package that has a kernel image, like linux-image-cloud-amd64";
-            Error::unusable(root, "the package has no vmlinuz", way_out)
-        })
+    below("boot").into_iter().find(named).or_else(|| beside.into_iter().find(|path| path.is_file()))
 }
 
 impl Record {
