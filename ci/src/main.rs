@@ -29,7 +29,7 @@ use crate::exit::{Done, Exit};
 
 /// Proves that a Linux kernel isolates what it promises to isolate.
 #[derive(Parser)]
-#[command(name = "xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -8,7 +8,7 @@ use harness::report::{Format, read};
 use crate::exit::{Done, usage};
 use crate::matrix::Matrix;
 use crate::output::print;
-use crate::report::{Target, exit, tell};
+use crate::report::{Target, apart, exit, tell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -32,6 +32,7 @@ fn jobs(text: &str) -> Result<Matrix, String> {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
+    apart(&args.reports)?;
     let mut parts = args.files.iter().map(|file| part(file)).collect::<Result<Vec<_>, _>>().map_err(usage)?;
     if let Some(matrix) = &args.matrix {
         stand_in(&mut parts, &matrix.include).map_err(usage)?;

@@ -9,7 +9,7 @@ use harness::judge::Status;
 use harness::report::{Format, Outcome, Run, terminal};
 use runtime::output::say;
 
-use crate::exit::{Exit, lost};
+use crate::exit::{Exit, lost, usage};
 use crate::output;
 
 /// `FORMAT=PATH`
@@ -96,6 +96,28 @@ pub(crate) fn print<'a>(
         Ok(())
     } else {
         output::print(&render(std::io::stdout().is_terminal()))
+    }
+}
+
+/// Refuses two reports at one place before anything is run for them: the second would take the first one's.
+///
+/// # Errors
+/// Which place that is.
+pub(crate) fn apart(targets: &[Target]) -> Result<(), Exit> {
+    let place = |target: &Target| match &target.place {
+        Place::Stdout => Some(Path::new("-").to_path_buf()),
+        // A device or a pipe may take several.
+        Place::File(path) if path.exists() && !path.is_file() => None,
+        Place::File(path) => Some(std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+    };
+    let mut places: Vec<PathBuf> = targets.iter().filter_map(place).collect();
+    places.sort();
+    match places.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(usage(format!(
+            "two reports are to go to {}: give each a place of its own",
+            pair[0].display()
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use vm::{Cache, Progress as _, Qemu, accel, qemu};
 use crate::exit::{Done, Exit, lost, usage, wrong};
 use crate::kernels::{self, known};
 use crate::output::print;
-use crate::report::{Target, exit, tell};
+use crate::report::{Target, apart, exit, tell};
 use crate::{bisect, guest, root};
 
 #[derive(clap::Args)]
@@ -100,6 +100,7 @@ pub(crate) fn run(args: &Args) -> Done {
 }
 
 fn scenarios(args: &Args) -> Done {
+    apart(&args.reports)?;
     let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
     let baseline =
         args.baseline.as_ref().map(|file| baseline(file, &args.kernels, &scenarios)).transpose()?;

@@ -218,3 +218,11 @@ fn a_pass_removes_it(left: &Left) {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(!left.place().exists());
 }
+
+#[test]
+fn a_file_is_no_directory() {
+    let output = Command::new(XTASK).args(["repro", "/etc/passwd"]).output().expect("xtask runs");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("/etc/passwd/record.json is not there: give the directory"), "{said}");
+}

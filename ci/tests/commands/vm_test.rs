@@ -146,6 +146,8 @@ fn a_filter_that_matches_nothing_is_a_usage_error() {
 #[case::report_without_path(&["--report", "json="], "comes the path of a file")]
 #[case::report_in_no_folder(&["--report", "json=/no/such/folder/x"], "there is no folder /no/such/folder")]
 #[case::report_that_is_a_folder(&["--report", "json=/tmp"], "/tmp is a folder")]
+#[case::reports_that_are_one(&["--report", "json=-", "--report", "ktap=-"], "two reports are to go to -")]
+#[case::files_that_are_one(&["--report", "json=r", "--report", "ktap=./r"], "/r: give each a place of its own")]
 fn what_is_wrong_is_told_before_anything_is_run(#[case] args: &[&str], #[case] told: &str) {
     let output = xtask(&["vm-test"], args, |command| {
         command.env("PATH", "/nonexistent");
@@ -153,6 +155,15 @@ fn what_is_wrong_is_told_before_anything_is_run(#[case] args: &[&str], #[case] t
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains(told), "{stderr}");
+}
+
+#[test]
+fn help_is_a_command_too() {
+    for (of, told) in [(&[][..], "vm-test"), (&["vm-test"], "--kernel")] {
+        let output = xtask(&["help"], of, |_| {});
+        assert_eq!(output.status.code(), Some(0));
+        assert!(String::from_utf8(output.stdout).unwrap().contains(told), "{of:?}");
+    }
 }
 
 #[test]

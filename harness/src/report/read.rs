@@ -21,8 +21,8 @@ pub enum Unreadable {
     },
     /// There is nothing in it.
     #[error(
-        "{} is empty: the run that was to write it was killed, or had no room for it; run `cargo xtask vm-test --report json={}` again",
-        file.display(), file.display()
+        "{} is empty: the run that was to write it was killed, or had no room for it; `cargo xtask vm-test --report json=PATH` writes one",
+        file.display()
     )]
     Empty {
         /// As it was given.

@@ -75,7 +75,9 @@ impl Error {
     pub(super) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| match source.kind() {
-            io::ErrorKind::NotFound if doing == "read" => Self::Missing { path },
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if doing == "read" => {
+                Self::Missing { path }
+            }
             _ => Self::Io { doing, path, source },
         }
     }
