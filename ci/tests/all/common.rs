@@ -4,6 +4,8 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
+use tempfile::TempDir;
+use vm::Cache;
 
 /// The path of a scenario of the tests' own.
 pub(crate) fn fixture(name: &str) -> String {
@@ -36,4 +38,18 @@ pub(crate) fn said(assert: &Assert) -> String {
 /// Both.
 pub(crate) fn all(assert: &Assert) -> String {
     printed(assert) + &said(assert)
+}
+
+/// A cache that nobody else uses, but for the kernels in it: what is left in there was left by this test.
+pub(crate) fn own_cache() -> TempDir {
+    let everybodys = Cache::open().unwrap();
+    // On the same file system: what is made is renamed into its place.
+    let own = TempDir::new_in(everybodys.root().parent().expect("the cache is a folder in another")).unwrap();
+    for part in ["kernels", "apt", "names"] {
+        let target = everybodys.root().join(part);
+        if target.exists() {
+            std::os::unix::fs::symlink(target, own.path().join(part)).unwrap();
+        }
+    }
+    own
 }

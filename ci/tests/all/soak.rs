@@ -2,8 +2,6 @@
 //!
 //! `NSPROOF_SOAK` is how many rounds each test makes, for those who have the time.
 
-mod common;
-
 use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
@@ -15,7 +13,7 @@ use runtime::sys::{Signal, signal};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use common::own_cache;
+use crate::common::own_cache;
 
 fn rounds(few: usize) -> usize {
     std::env::var("NSPROOF_SOAK").map_or(few, |number| number.parse().expect("NSPROOF_SOAK is a number"))

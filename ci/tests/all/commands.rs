@@ -3,7 +3,6 @@
 mod baseline;
 mod bisect;
 mod cache;
-mod common;
 mod compare;
 mod fleet;
 mod kernels;

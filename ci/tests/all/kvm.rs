@@ -1,7 +1,5 @@
 //! A KVM on which guests begin to hang in the middle of a run. There is none to be had for a test: QEMU's stand-in makes it.
 
-mod common;
-
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -10,7 +8,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use common::own_cache;
+use crate::common::own_cache;
 
 /// Scenarios of a run, on one lane.
 const COUNT: usize = 4;
