@@ -4,7 +4,6 @@
 mod tree;
 
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tree::Tree;
 use xshell::cmd;
@@ -64,10 +63,19 @@ const HISTORY: [Change; 7] = [
     },
 ];
 
-/// There is one tree, and a test at a time in it.
-fn tree() -> MutexGuard<'static, Tree> {
-    static TREE: LazyLock<Mutex<Tree>> = LazyLock::new(|| Mutex::new(Tree::new(&HISTORY)));
-    TREE.lock().unwrap_or_else(PoisonError::into_inner)
+/// One tree serves these: making it takes minutes. Each goes on from the kernel that the one before has built.
+#[test]
+fn kernels_from_source() {
+    let tree = Tree::new(&HISTORY);
+    the_smallest_kernel_passes_every_scenario_without_a_skip(&tree);
+    compare_tells_the_broken_kernel_from_the_good_one(&tree);
+    git_bisect_names_the_commit(&tree, "net/veth-ping", "veth: drops what it should send");
+    git_bisect_names_the_commit(
+        &tree,
+        "mount/bind-read-only",
+        "namespace: forgets that a mount is read-only",
+    );
+    git_bisect_names_the_commit(&tree, "uts/hostname", "utsname: ignores CLONE_NEWUTS");
 }
 
 fn vm_test(tree: &Tree, args: &[&str]) -> (i32, String) {
@@ -78,17 +86,13 @@ fn vm_test(tree: &Tree, args: &[&str]) -> (i32, String) {
     (output.status.code().expect("it is not killed"), said)
 }
 
-#[test]
-fn the_smallest_kernel_passes_every_scenario_without_a_skip() {
-    let tree = tree();
+fn the_smallest_kernel_passes_every_scenario_without_a_skip(tree: &Tree) {
     tree.build("base");
-    let (code, said) = vm_test(&tree, &["--kernel", &tree.path(), "--deny-skips"]);
+    let (code, said) = vm_test(tree, &["--kernel", &tree.path(), "--deny-skips"]);
     assert_eq!(code, 0, "{said}");
 }
 
-#[test]
-fn compare_tells_the_broken_kernel_from_the_good_one() {
-    let tree = tree();
+fn compare_tells_the_broken_kernel_from_the_good_one(tree: &Tree) {
     let folder = tempfile::tempdir().unwrap();
     // What is broken, and what is not.
     let scenarios = ["net", "mount/bind-read-only", "uts", "pid"];
@@ -96,7 +100,7 @@ fn compare_tells_the_broken_kernel_from_the_good_one() {
         tree.build(commit);
         let path = folder.path().join(commit).display().to_string();
         let args = ["--kernel", &tree.path(), "--report", &format!("json={path}")];
-        vm_test(&tree, &[&scenarios[..], &args].concat());
+        vm_test(tree, &[&scenarios[..], &args].concat());
         path
     };
     let (base, broken) = (report("base"), report("main"));
@@ -111,12 +115,7 @@ fn compare_tells_the_broken_kernel_from_the_good_one() {
     assert!(!said.contains("pass → fail  pid/"), "{said}");
 }
 
-#[rstest::rstest]
-#[case("net/veth-ping", "veth: drops what it should send")]
-#[case("mount/bind-read-only", "namespace: forgets that a mount is read-only")]
-#[case("uts/hostname", "utsname: ignores CLONE_NEWUTS")]
-fn git_bisect_names_the_commit(#[case] scenario: &str, #[case] subject: &str) {
-    let tree = tree();
+fn git_bisect_names_the_commit(tree: &Tree, scenario: &str, subject: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("bisect.sh");
     let (sh, start) = (&tree.shell, ["main", "base"]);
     cmd!(sh, "git bisect start {start...}").quiet().ignore_stdout().run().unwrap();
