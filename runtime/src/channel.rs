@@ -97,6 +97,11 @@ impl Channel {
         }
     }
 
+    /// Waits until there is a message, or none will come, or the file has something to read. Whether it is not only the file.
+    pub(crate) fn speaks_before(&self, other: impl AsFd) -> sys::Result<bool> {
+        socket::wait_for_either(&self.0, other)
+    }
+
     /// Waits for the parent's leave to go on. A parent that is gone gives none.
     pub(crate) fn await_go(&self) -> sys::Result<()> {
         match self.receive()? {

@@ -16,12 +16,13 @@ pub struct Container<'a> {
     program: Option<OwnedFd>,
     stdio: Option<[OwnedFd; 3]>,
     trace: Option<&'a mut dyn FnMut(&Trace)>,
+    cancel: Option<OwnedFd>,
 }
 
 impl<'a> Container<'a> {
     /// A container as specified.
     pub fn new(spec: &'a Spec) -> Self {
-        Container { spec, program: None, stdio: None, trace: None }
+        Container { spec, program: None, stdio: None, trace: None, cancel: None }
     }
 
     /// Executes this open file, with the specification's arguments: it need not exist in the container's root.
@@ -45,10 +46,18 @@ impl<'a> Container<'a> {
         self
     }
 
+    /// Gives up when this file has something to read before the program runs.
+    #[must_use]
+    pub fn cancel(mut self, cancel: OwnedFd) -> Self {
+        self.cancel = Some(cancel);
+        self
+    }
+
     /// Builds the container and starts its program. On failure nothing is left behind.
     ///
     /// # Errors
-    /// The step that failed; [`Step::Check`] for a specification that [`Spec::check`] refuses.
+    /// The step that failed; [`Step::Check`] for a specification that [`Spec::check`] refuses, [`Step::Channel`] with
+    /// `ECANCELED` if it was given up.
     pub fn spawn(self) -> Result<Running, Failure> {
         check(self.spec)?;
         let job = Job {
@@ -58,6 +67,7 @@ impl<'a> Container<'a> {
             program: self.program,
             stdio: self.stdio.map(above_standard).transpose().map_err(channel)?,
             traced: self.trace.is_some(),
+            cancel: self.cancel,
         };
         let mut teardown = Teardown::default();
         let process = launch(&job, Tracer(self.trace), &mut teardown)?;

@@ -72,6 +72,7 @@ impl Exec {
             program: self.program,
             stdio: self.stdio.map(above_standard).transpose().map_err(channel)?,
             traced: false,
+            cancel: None,
         };
         launch(&job, Tracer(None), &mut Teardown::default()).map(Joined)
     }

@@ -22,6 +22,8 @@ pub(crate) struct Job<'a> {
     pub(crate) stdio: Option<[OwnedFd; 3]>,
     /// Whether the child reports each step and waits for leave to go on.
     pub(crate) traced: bool,
+    /// When it has something to read before the program runs, the job is given up.
+    pub(crate) cancel: Option<OwnedFd>,
 }
 
 impl Job<'_> {
@@ -216,6 +218,12 @@ impl Parent<'_, '_, '_> {
     }
 
     fn receive(&self, from: &mut Process) -> Result<Option<Message>, Failure> {
+        if let Some(cancel) = &self.job.cancel
+            && !self.channel.speaks_before(cancel).map_err(|errno| self.broken(errno))?
+        {
+            let detail = "given up during set-up".to_owned();
+            return Err(Failure { detail, ..self.broken(Errno::ECANCELED) });
+        }
         self.channel.receive().map_err(|errno| match errno {
             // It ended before it read what it was sent last.
             Errno::ECONNRESET => self.lost(from),

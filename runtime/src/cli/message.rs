@@ -3,7 +3,8 @@
 use crate::check::Problem;
 use crate::output;
 use crate::step::{Failure, Step};
-use crate::sys::{self, Errno};
+use crate::sys::process::Status;
+use crate::sys::{self, Errno, signal};
 
 /// One message, its way out, and the exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,10 @@ impl From<Failure> for Message {
         let code = match (failure.step, failure.errno) {
             (Step::Execute, Errno::ENOENT) => 127,
             (Step::Execute, _) => 126,
+            (Step::Channel, Errno::ECANCELED) => match signal::take_end() {
+                Ok(Some(signal)) => Status::Signaled(signal).code(),
+                _ => super::FAILED,
+            },
             _ => super::FAILED,
         };
         Message { text: failure.to_string(), help: failure.help().map(str::to_owned), code }

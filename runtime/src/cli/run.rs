@@ -1,5 +1,7 @@
 //! `nsrun run`
 
+use std::os::fd::OwnedFd;
+
 use clap::Args;
 
 use super::flags::Flags;
@@ -26,16 +28,18 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> Result<i32, Message> {
         let spec = self.flags.into_spec()?;
-        // From here on a signal waits until everything that it would leave behind is known.
+        // From here on no signal ends this process: one that comes during set-up undoes that, a later one is the program's.
         signal::block_all()?;
-        let mut running = if self.trace { traced(&spec)? } else { Container::new(&spec).spawn()? };
+        let end = signal::watch_for_end()?;
+        let mut running =
+            if self.trace { traced(&spec, end)? } else { Container::new(&spec).cancel(end).spawn()? };
         let status = supervise(&mut running, !spec.new_session)?;
         running.stop_and_leave()?;
         Ok(status)
     }
 }
 
-fn traced(spec: &Spec) -> Result<crate::Running, Message> {
+fn traced(spec: &Spec, end: OwnedFd) -> Result<crate::Running, Message> {
     let mut last = namespaces(None)?;
     let mut print = |trace: &Trace| {
         let side = match trace.side {
@@ -49,7 +53,7 @@ fn traced(spec: &Spec) -> Result<crate::Running, Message> {
         output::say(format!("{side:<6}  {}{index}{detail}{changed}", trace.step));
         last.extend(&trace.namespaces);
     };
-    Ok(Container::new(spec).trace(&mut print).spawn()?)
+    Ok(Container::new(spec).cancel(end).trace(&mut print).spawn()?)
 }
 
 impl Watched for crate::Running {

@@ -1,6 +1,9 @@
 //! signal(7): masks, dispositions, waiting, sending.
 
+use std::os::fd::OwnedFd;
+
 use nix::sys::signal::{self, SigSet, SigmaskHow, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 
 use super::{Errno, Result};
@@ -58,6 +61,28 @@ pub fn wait() -> Result<Arrived> {
                 return Ok(Arrived { signal, from_kernel: info.si_code == libc::SI_KERNEL });
             }
         }
+    }
+}
+
+/// What somebody sends who wants a program to end.
+fn endings() -> SigSet {
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM].into_iter().collect()
+}
+
+/// A file that has something to read while a signal is pending that means the end; they must be blocked. signalfd(2)
+pub fn watch_for_end() -> Result<OwnedFd> {
+    SignalFd::with_flags(&endings(), SfdFlags::SFD_CLOEXEC).map(OwnedFd::from)
+}
+
+/// Takes a pending signal that means the end, if there is one, by its number. Does not wait. sigtimedwait(2)
+pub fn take_end() -> Result<Option<i32>> {
+    let (set, at_once) = (endings(), libc::timespec { tv_sec: 0, tv_nsec: 0 });
+    // SAFETY: both pointers are to objects of the type that the call takes, alive for the call; it need not tell more.
+    let taken = unsafe { libc::sigtimedwait(set.as_ref(), std::ptr::null_mut(), &raw const at_once) };
+    match Errno::result(taken) {
+        Ok(signal) => Ok(Some(signal)),
+        Err(Errno::EAGAIN) => Ok(None),
+        Err(errno) => Err(errno),
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use rstest::rstest;
+use runtime::sys::Signal;
 
 use crate::common::{
     Background, Need, Said, alive, children, command, eventually, mounts, need, nsrun, on_a_host, run,
@@ -128,6 +129,35 @@ fn a_nsrun_killed_during_set_up_leaves_nothing(#[case] _step: &str) {
     nsrun.wait().unwrap();
     eventually("the child is gone", || !alive(child));
     assert_eq!(mounts(), before);
+}
+
+#[rstest]
+#[case::ctrl_c(Signal::SIGINT, &["--hostname", "box"], 130)]
+#[case::a_traced_one(Signal::SIGTERM, &["--trace", "--hostname", "box"], 143)]
+fn a_signal_during_set_up_undoes_it(#[case] signal: Signal, #[case] flags: &[&str], #[case] code: i32) {
+    if !need(Need::Root) {
+        return;
+    }
+    // The container's side waits in sethostname(2). strace notices only afterwards that it was killed there.
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=sethostname"]);
+    strace.args(["-e", "inject=sethostname:delay_enter=2000000", nsrun(), "run", "--uts"]);
+    let strace = strace.args(flags).args(["--", "true"]).stderr(Stdio::piped()).spawn();
+    let strace = strace.expect("strace(1) runs: apt-get install strace");
+    let name = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let nsrun = || children(strace.id()).into_iter().find(|pid| name(pid) == "nsrun\n");
+    let born = || nsrun().and_then(|pid| children(u32::try_from(pid).unwrap()).first().copied());
+    let sethostname = format!("{} ", runtime::sys::probe::raw::number("sethostname").unwrap());
+    let waits = |pid| {
+        let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+        call.starts_with(&sethostname)
+    };
+    eventually("the container waits", || born().is_some_and(waits));
+    let (nsrun, child) = (nsrun().unwrap(), born().unwrap());
+    runtime::sys::signal::kill(nsrun, signal).unwrap();
+    eventually("both end", || !alive(nsrun) && !alive(child));
+    let said = Said::of(strace.wait_with_output().unwrap()).failed(code);
+    assert!(said.contains("nsrun: channel (given up during set-up): ECANCELED\n"), "{said}");
 }
 
 fn exec(pid: i32, script: &str) -> Said {
