@@ -195,7 +195,7 @@ pub(crate) fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit
         other => other,
     });
     found.map_err(|error| match error {
-        vm::Error::Missing { .. } => lost(format!("{error}\n       or let --install do it")),
+        vm::Error::Missing { .. } if !install => lost(format!("{error}\n       or let --install do it")),
         other => lost(other),
     })
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use xshell::{Shell, cmd};
 
 use crate::cache::sha256_of_file;
-use crate::qemu::run;
+use crate::qemu::{in_path, run};
 use crate::{Cache, Error, Progress, Result};
 
 /// This machine's architecture, as packages name it.
@@ -39,6 +39,13 @@ pub(super) struct Stanza {
 impl Apt {
     /// The root for a suite (`None`: the machine's own sources), its indices fetched once.
     pub(super) fn open(suite: Option<&str>, cache: &Cache, progress: &dyn Progress) -> Result<Self> {
+        for program in ["apt-get", "apt-cache", "dpkg-deb"] {
+            if in_path(program).is_none() {
+                let way_out =
+                    "kernels are known by name where there is apt; give the path of one (--kernel PATH)";
+                return Err(Error::Missing { program: program.into(), way_out: way_out.into() });
+            }
+        }
         let own = Self::at(cache.folder("apt/own")?, &[])?;
         let Some(suite) = suite else {
             own.update_once(progress)?;

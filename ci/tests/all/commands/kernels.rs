@@ -35,6 +35,15 @@ fn an_unknown_kernel_is_a_usage_error_that_names_the_known_ones() {
 }
 
 #[test]
+fn without_apt_a_kernel_is_given_by_its_path() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut xtask = command(&["kernels", "fetch", "debian-6.1"]);
+    let assert = xtask.env("NSPROOF_CACHE", cache.path()).env("PATH", "/nonexistent").assert().code(3);
+    let said = said(&assert);
+    assert!(said.contains("error: apt-get is not installed; ") && said.contains("(--kernel PATH)"), "{said}");
+}
+
+#[test]
 fn a_cleared_cache_is_empty() {
     let cache = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(cache.path().join("kernels/one")).unwrap();

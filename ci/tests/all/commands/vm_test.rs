@@ -184,3 +184,13 @@ fn missing_qemu_is_an_error_that_shows_the_command_to_install_it() {
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.contains("--install"), "{stderr}");
 }
+
+#[test]
+fn what_no_package_manager_installs_is_not_promised() {
+    let output = xtask(&["vm-test", "--install"], &["uts"], |command| {
+        command.env("PATH", "/nonexistent");
+    });
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert_eq!(stderr, "error: QEMU is not installed; install QEMU with this system's package manager\n");
+}
