@@ -77,6 +77,12 @@ impl Problems {
             let Some(name) = name else { continue };
             let message = format_args!("{} bytes, at most {LONGEST_HOSTNAME} are allowed", name.len());
             self.demand(name.len() <= LONGEST_HOSTNAME, field, message, "take a shorter name");
+            self.demand(
+                !name.contains('\0'),
+                field,
+                "it has a NUL byte, where uname(2) ends it",
+                "take it out",
+            );
             self.own(spec, Namespace::Uts, field, "the name would be the caller's too");
         }
         if !spec.sysctls.keys().all(|name| is_sysctl(name)) {
@@ -321,7 +327,8 @@ impl Problems {
     }
 
     fn program(&mut self, spec: &Spec) {
-        self.demand(!spec.args.is_empty(), "args", "no program is given", "give at least its name");
+        let given = spec.args.first().is_some_and(|name| !name.is_empty());
+        self.demand(given, "args", "no program is given", "give at least its name");
         let no_nul = |text: &String| !text.contains('\0');
         self.demand(spec.args.iter().all(no_nul), "args", "an argument has a NUL byte", "take it out");
         let well_named = |name: &String| !name.is_empty() && !name.contains('=') && no_nul(name);

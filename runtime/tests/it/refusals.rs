@@ -201,3 +201,16 @@ fn an_explanation_that_cannot_be_printed(
     let said = Said::of(explained);
     assert_eq!((said.code, said.err.as_str()), (code, told));
 }
+
+#[rstest]
+#[case::a_program_without_a_name("args = [\"\"]", "args: no program is given")]
+#[case::a_hostname_that_would_be_cut(
+    "namespaces = [\"uts\"]\nhostname = \"a\\u0000b\"",
+    "hostname: it has a NUL byte"
+)]
+fn a_bad_specification_in_a_file_is_told_too(#[case] text: &str, #[case] message: &str) {
+    let file = specification(text);
+    let said = Command::new(nsrun()).args(["run", "--spec"]).arg(file.path()).stdin(Stdio::null()).output();
+    let said = Said::of(said.unwrap()).failed(125);
+    assert!(said.starts_with(&format!("nsrun: {message}")), "{said}");
+}
