@@ -140,20 +140,3 @@ fn contradiction(run: &Run) -> Option<String> {
     let differs = Totals::of(&run.results) != run.totals;
     differs.then(|| "`totals` does not count what is in `results`".to_owned())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[rstest::rstest]
-    #[case::empty("", " is empty: the run that was to write it was killed")]
-    #[case::blank(" \n\n", " is empty: the run that was to write it was killed")]
-    #[case::cut("{\"schema\": 1,", ":1:13: the report is cut off here")]
-    fn what_is_not_whole_is_told_as_what_it_is(#[case] text: &str, #[case] told: &str) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("report.json");
-        std::fs::write(&file, text).unwrap();
-        let said = read(&file).unwrap_err().to_string();
-        assert!(said.starts_with(&format!("{}{told}", file.display())), "{said}");
-    }
-}

@@ -230,6 +230,7 @@ fn a_file_that_is_no_report_is_refused_with_its_place_and_the_way_out() {
     let good = json::render(&run());
     let texts = [
         "",
+        " \n\n",
         "KTAP version 1\n",
         "[1, 2]",
         "{}",
