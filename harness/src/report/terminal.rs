@@ -109,7 +109,7 @@ fn snippet(out: &mut String, paint: Paint, text: &str, line: usize) {
     for (number, content) in (1..=line).zip(text.lines()).skip(from - 1) {
         let mark = if number == line { paint.bad(">") } else { " ".into() };
         let number = paint.dim(&format!("{number:gutter$} |"));
-        push(out, &format!("   {mark}{number} {}", content.escape_debug().to_string().replace("\\\"", "\"")));
+        push(out, &format!("   {mark}{number} {}", one_line(content)));
     }
 }
 
@@ -152,4 +152,16 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
 
 fn push(out: &mut String, line: &str) {
     writeln!(out, "{line}").expect("a String takes every text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_scenario_is_shown_as_it_is_written_and_moves_no_cursor() {
+        let mut out = String::new();
+        snippet(&mut out, Paint(false), "text = \"the kernel's \\\\ ä\" # \u{1b}[2J", 1);
+        assert_eq!(out, "   >1 | text = \"the kernel's \\\\ ä\" #  [2J\n");
+    }
 }
