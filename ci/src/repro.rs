@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Done {
 fn once_more(recording: &Recording, kernel: String, install: bool, progress: &Progress) -> Done {
     let options = Options {
         accel: if recording.record.accel == "tcg" { accel::Request::Tcg } else { accel::Request::Auto },
-        isolation: Some(Isolation::Clone),
+        isolation: Isolation::Clone,
         confirm: false,
         ..usual(vec![kernel], install, progress)?
     };

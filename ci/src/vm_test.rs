@@ -32,9 +32,10 @@ pub(crate) struct Args {
     /// Who executes the guest's code.
     #[arg(long, value_enum, default_value_t = Accel::Auto)]
     accel: Accel,
-    /// Whether each scenario gets a kernel that nobody has used; without KVM `shared` is the default, else `clone`.
-    #[arg(long, value_enum)]
-    isolation: Option<Isolate>,
+    /// Whether each scenario gets a machine of its own: a clone of one that was booted once, or a cold boot; with `shared` each
+    /// job keeps its clone.
+    #[arg(long, value_enum, default_value_t = Isolate::Clone)]
+    isolation: Isolate,
     /// Machines at a time.
     #[arg(long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
@@ -126,7 +127,7 @@ fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
     Ok(Options {
         lock,
         accel: args.accel.into(),
-        isolation: args.isolation.map(Into::into),
+        isolation: args.isolation.into(),
         jobs: args.jobs.into(),
         confirm: !args.self_test,
         shard: args.shard,

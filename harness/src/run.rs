@@ -15,6 +15,7 @@ pub(crate) mod source;
 mod steady;
 mod tap;
 pub(crate) mod testbed;
+mod warm;
 
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -46,8 +47,8 @@ pub struct Options {
     pub lock: Option<vm::kernel::Lock>,
     /// Who executes the guest's code.
     pub accel: accel::Request,
-    /// Whether scenarios share a kernel; `None`: as it fits the accelerator.
-    pub isolation: Option<Isolation>,
+    /// Whether scenarios share a kernel.
+    pub isolation: Isolation,
     /// Machines at a time, at least 1.
     pub jobs: usize,
     /// Whether a scenario that does not pass is run once more, in a cold boot.
@@ -69,18 +70,13 @@ impl Options {
             kernels,
             lock: None,
             accel: accel::Request::Auto,
-            isolation: None,
+            isolation: Isolation::default(),
             jobs: 1,
             confirm: true,
             shard: Shard::WHOLE,
             extra: Vec::new(),
             repro: None,
         }
-    }
-
-    /// Whether scenarios share a kernel on this accelerator.
-    fn isolation_on(&self, accelerator: accel::Accelerator) -> Isolation {
-        self.isolation.unwrap_or_else(|| Isolation::fitting(accelerator))
     }
 
     /// Whether this accelerator may be given up: KVM, if it was our own choice.

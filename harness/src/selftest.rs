@@ -89,7 +89,7 @@ fn guests(
 ) -> vm::Result<Vec<Row>> {
     let scenarios: Vec<Scenario> = faults.iter().map(scenario_of).collect();
     let saboteur = Saboteur::new(faults);
-    let options = run::Options { isolation: Some(isolation), ..options.clone() };
+    let options = run::Options { isolation, ..options.clone() };
     let report = run::run_tapped(&scenarios, &options, progress, &saboteur)?;
     let row = |(fault, scenario): (&Fault, &Scenario)| {
         let outcomes: Vec<_> =

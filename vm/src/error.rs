@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::Ending;
+use crate::{Ending, Unforkable};
 
 /// The result of everything fallible in this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -74,6 +74,9 @@ pub enum Error {
         /// What to do.
         way_out: String,
     },
+    /// A machine's process cannot be copied.
+    #[error("QEMU cannot be forked: {0}")]
+    Unforkable(#[from] Unforkable),
     /// A machine ended, or said nothing, before it was ready.
     #[error("the machine was not ready: {ending}{}", indented(console))]
     NotReady {

@@ -11,6 +11,7 @@
 pub mod accel;
 pub mod cache;
 mod error;
+mod fork;
 pub mod initramfs;
 pub mod kernel;
 pub mod machine;
@@ -19,15 +20,18 @@ mod prepare;
 pub mod qemu;
 mod template;
 pub mod userland;
+mod zygote;
 
 pub use cache::Cache;
 pub use error::{Error, Result};
+pub use fork::Unforkable;
 pub use initramfs::Initramfs;
 pub use kernel::Kernel;
 pub use machine::{Config, Ending, Machine, Phases};
 pub use prepare::{Prepared, prepare};
 pub use qemu::Qemu;
 pub use template::Template;
+pub use zygote::Zygote;
 
 /// Is told what takes time, before it begins: `fetching linux-image-6.1.0-1-amd64`.
 pub trait Progress {

@@ -2,7 +2,7 @@
 
 mod console;
 mod monitor;
-mod process;
+pub(crate) mod process;
 mod wire;
 
 use std::fs::File;
@@ -10,7 +10,8 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
+use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,10 @@ use command_fds::FdMapping;
 use crate::accel::Accelerator;
 use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
+use crate::fork::Original;
 use console::Console;
 use monitor::Monitor;
+use process::Process;
 use wire::Wire;
 
 /// How long a guest that panicked may go on to print, and QEMU to end.
@@ -84,7 +87,7 @@ pub struct Phases {
 /// A virtual machine. QEMU ends when this is dropped, and when this process ends, however it ends.
 #[derive(Debug)]
 pub struct Machine {
-    child: Child,
+    process: Process,
     channel: UnixStream,
     monitor: Monitor,
     wire: Receiver<Wire>,
@@ -110,17 +113,39 @@ impl Machine {
         Self::start(config, Role::Template, Screen::Kept, vec![mapping(ram, fd::RAM)])
     }
 
-    /// Goes on from a template's memory and state. The guest runs when this returns.
+    /// Goes on from a template's memory and state. The guest runs when this returns. QEMU inherits `more`.
     pub(crate) fn restore(
         config: &Config,
         ram: File,
         state: File,
         screen: Screen,
+        more: Option<FdMapping>,
         deadline: Instant,
     ) -> Result<Self> {
-        let inherited = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
+        let mut inherited = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
+        inherited.extend(more);
         let mut machine = Self::start(config, Role::Clone, screen, inherited)?;
         machine.monitored(|monitor| monitor.resumed(deadline))?;
+        machine.ready = Some(machine.started.elapsed());
+        Ok(machine)
+    }
+
+    /// Stops the guest.
+    pub(crate) fn freeze(&mut self, deadline: Instant) -> Result<()> {
+        self.monitored(|monitor| monitor.freeze(deadline))
+    }
+
+    /// A copy of a frozen machine. The guest runs when this returns.
+    pub(crate) fn copy(original: &Mutex<Original>, config: &Config, deadline: Instant) -> Result<Self> {
+        let refused = Error::io("start", &config.qemu.program);
+        let (streams, ends) = Streams::new(Screen::Kept).map_err(refused)?;
+        let files: Vec<_> = ends.into_iter().map(|end| (end.parent_fd, end.child_fd)).collect();
+        let started = Instant::now();
+        let process = original.lock().expect("no thread panics while it forks").fork(&files)?;
+        // Only the copy holds them now: they are at their end when it ends.
+        drop(files);
+        let mut machine = Self::new(process, streams, started, config);
+        machine.monitored(|monitor| monitor.thaw(deadline))?;
         machine.ready = Some(machine.started.elapsed());
         Ok(machine)
     }
@@ -132,7 +157,7 @@ impl Machine {
             monitor.saved(deadline)?;
             monitor.quit()
         })?;
-        process::wait(&mut self.child, deadline.saturating_duration_since(Instant::now()))
+        self.process.wait(deadline.saturating_duration_since(Instant::now()))
             .map(drop)
             .map_err(Error::io("save", state))
     }
@@ -147,33 +172,24 @@ impl Machine {
         screen: Screen,
         mut inherited: Vec<FdMapping>,
     ) -> io::Result<Self> {
-        let (sender, wire) = mpsc::channel();
-        let (channel, channel_end) = UnixStream::pair()?;
-        channel.set_write_timeout(Some(SEND_DEADLINE))?;
-        wire::read_channel(channel.try_clone()?, sender.clone())?;
-        inherited.push(mapping(channel_end, fd::CHANNEL));
-
-        let (monitor, monitor_end) = UnixStream::pair()?;
-        let mut monitor = Monitor::new(monitor);
+        let (mut streams, ends) = Streams::new(screen)?;
         if role == Role::Clone {
-            monitor.restore()?;
+            streams.monitor.restore()?;
         }
-        inherited.push(mapping(monitor_end, fd::MONITOR));
-
         let mut command = process::command(&config.qemu.program, &arguments(config, role, screen));
-        let console = Console::default();
         if screen == Screen::Kept {
-            let (stream, end) = UnixStream::pair()?;
-            wire::read_console(stream, console.clone(), sender)?;
-            // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
-            process::detach(&mut command, end.try_clone()?.into());
-            inherited.push(mapping(end, fd::CONSOLE));
+            process::detach(&mut command);
         }
+        inherited.extend(ends);
         let started = Instant::now();
-        let child = process::start(command, inherited)?;
-        let open = if screen == Screen::Kept { 2 } else { 1 };
-        Ok(Self {
-            child,
+        let process = process::start(command, inherited)?;
+        Ok(Self::new(process, streams, started, config))
+    }
+
+    fn new(process: Process, streams: Streams, started: Instant, config: &Config) -> Self {
+        let Streams { channel, monitor, wire, open, console } = streams;
+        Self {
+            process,
             channel,
             monitor,
             wire,
@@ -185,7 +201,7 @@ impl Machine {
             ready: None,
             panic: None,
             ended: None,
-        })
+        }
     }
 
     /// Does something with the monitor. Its failure is the machine's ending, if the machine has ended.
@@ -293,7 +309,7 @@ impl Machine {
 
     /// QEMU's process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// Sends a clone's CPUs a non-maskable interrupt, as a watchdog would. What its kernel makes of one that no device
@@ -313,7 +329,7 @@ impl Machine {
             return ending.clone();
         }
         let panic = self.panic.take().map(|(line, _)| line).or_else(|| self.console.panic());
-        let ending = match (panic, process::wait(&mut self.child, LAST_WORDS)) {
+        let ending = match (panic, self.process.wait(LAST_WORDS)) {
             (Some(line), _) => Ending::Panic(line),
             (None, Ok(status)) => Ending::Exited(status),
             (None, Err(error)) => Ending::Lost(error.to_string()),
@@ -327,13 +343,37 @@ impl Machine {
     }
 }
 
-fn mapping(parent: impl Into<OwnedFd>, child_fd: i32) -> FdMapping {
-    FdMapping { parent_fd: parent.into(), child_fd }
+/// Our ends of a machine's streams.
+struct Streams {
+    channel: UnixStream,
+    monitor: Monitor,
+    wire: Receiver<Wire>,
+    open: u8,
+    console: Console,
 }
 
-impl Drop for Machine {
-    fn drop(&mut self) {
-        // Zero patience kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
-        let _ = process::wait(&mut self.child, Duration::ZERO);
+impl Streams {
+    /// With QEMU's ends.
+    fn new(screen: Screen) -> io::Result<(Self, Vec<FdMapping>)> {
+        let (sender, wire) = mpsc::channel();
+        let (channel, channel_end) = UnixStream::pair()?;
+        channel.set_write_timeout(Some(SEND_DEADLINE))?;
+        wire::read_channel(channel.try_clone()?, sender.clone())?;
+        let (monitor, monitor_end) = UnixStream::pair()?;
+        let mut ends = vec![mapping(channel_end, fd::CHANNEL), mapping(monitor_end, fd::MONITOR)];
+        let console = Console::default();
+        if screen == Screen::Kept {
+            let (stream, end) = UnixStream::pair()?;
+            wire::read_console(stream, console.clone(), sender)?;
+            // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
+            ends.push(mapping(end.try_clone()?, fd::ERRORS));
+            ends.push(mapping(end, fd::CONSOLE));
+        }
+        let open = if screen == Screen::Kept { 2 } else { 1 };
+        Ok((Streams { channel, monitor: Monitor::new(monitor), wire, open, console }, ends))
     }
+}
+
+fn mapping(parent: impl Into<OwnedFd>, child_fd: i32) -> FdMapping {
+    FdMapping { parent_fd: parent.into(), child_fd }
 }

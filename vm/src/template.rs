@@ -3,15 +3,17 @@
 
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use command_fds::FdMapping;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Scratch, Stamp, sha256_of};
-use crate::qemu::arguments::{Role, Screen, arguments};
-use crate::{Cache, Config, Ending, Error, Machine, Progress, Result};
+use crate::qemu::arguments::{Role, Screen, arguments, fd};
+use crate::{Cache, Config, Ending, Error, Machine, Progress, Result, Zygote};
 
 /// Raised when a template that an older version of this program made must not be used any more.
 const FORMAT: &str = "1";
@@ -75,20 +77,29 @@ impl Template {
 
     /// A new machine that goes on from here. It runs when this returns.
     pub fn start(&self) -> Result<Machine> {
-        self.start_with(Screen::Kept)
+        self.start_with(Screen::Kept, None)
     }
 
     /// A new machine whose console is the terminal of this process.
     pub fn start_on_terminal(&self) -> Result<Machine> {
-        self.start_with(Screen::Terminal)
+        self.start_with(Screen::Terminal, None)
     }
 
-    fn start_with(&self, screen: Screen) -> Result<Machine> {
+    /// A new machine that is exercised, and then stopped for good, for others to go on from where it was.
+    pub fn zygote(&self, exercise: impl FnOnce(&mut Machine) -> Result<()>) -> Result<Zygote> {
+        let (hatch, hatch_end) = UnixStream::pair().map_err(Error::io("open", "a socket"))?;
+        let inherited = FdMapping { parent_fd: hatch_end.into(), child_fd: fd::HATCH };
+        let mut machine = self.start_with(Screen::Kept, Some(inherited))?;
+        exercise(&mut machine)?;
+        Zygote::new(machine, hatch, &self.config, PATIENCE)
+    }
+
+    fn start_with(&self, screen: Screen, inherited: Option<FdMapping>) -> Result<Machine> {
         let ram = self.ram.try_clone().map_err(Error::io("open", "the template's memory"))?;
         // Opened anew, for a position of its own: QEMU reads it from the start.
         let state = Path::new("/proc/self/fd").join(self.state.as_raw_fd().to_string());
         let state = File::open(&state).map_err(Error::io("open", &state))?;
-        Machine::restore(&self.config, ram, state, screen, Instant::now() + PATIENCE)
+        Machine::restore(&self.config, ram, state, screen, inherited, Instant::now() + PATIENCE)
     }
 
     /// SHA-256, in hexadecimal, of all that it depends on: a template with another key is another machine.

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use vm::accel::Accelerator;
 use vm::{Config, Machine, Phases};
 
 use super::report::{Row, Unit, find};
@@ -21,11 +22,13 @@ const TALKATIVE: &str = "earlyprintk=serial,ttyS0,115200 loglevel=6";
 pub(super) const BOOT: &str = "cold boot";
 pub(super) const READY: &str = "QEMU's start to Ready";
 pub(super) const CLONE: &str = "clone";
+pub(super) const WARM: &str = "warm clone";
 pub(super) const ANSWER: &str = "QEMU's start to the guest's first answer";
 pub(super) const MEMORY: &str = "private memory of a further clone";
 pub(super) const PROCESSOR: &str = "processor time of QEMU";
 pub(super) const PROCESSOR_BOOT: &str = "a cold boot to Ready";
 pub(super) const PROCESSOR_ANSWER: &str = "a clone to the guest's first answer";
+pub(super) const PROCESSOR_SCENARIO: &str = "a warm clone with a trivial scenario";
 
 #[derive(Default)]
 struct Boots {
@@ -65,7 +68,8 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     let quiet = &lab.testbed.config;
     let talkative = Config { append: TALKATIVE.to_owned(), ..quiet.clone() };
     let source = Source::open(Isolation::Clone, quiet, lab.cache, lab.progress)?;
-    let (mut boots, mut clones) = (Boots::default(), Clones::default());
+    let warm = warm(lab)?;
+    let (mut boots, mut clones, mut warm_clones) = (Boots::default(), Clones::default(), Clones::default());
     for round in 0..lab.options.samples {
         lab.progress.moment(&format!("measuring machines: {}/{}", round + 1, lab.options.samples));
         let guest = boot(quiet)?;
@@ -75,15 +79,36 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
         boots.phases(boot(&talkative)?.machine.phases());
         for _ in 0..CLONES {
             clones.take(lab, &source)?;
+            if let Some(warm) = &warm {
+                warm_clones.take(lab, warm)?;
+            }
         }
     }
     boots.rows(rows);
-    clones.rows(rows);
+    clones.rows(CLONE, rows);
+    if warm.is_some() {
+        warm_clones.rows(WARM, rows);
+    }
     rows.push(Row::times(PROCESSOR, PROCESSOR_BOOT, &boots.processor));
     rows.push(Row::times(PROCESSOR, PROCESSOR_ANSWER, &clones.processor_answer));
     rows.push(Row::times(PROCESSOR, "a clone with a trivial scenario", &clones.processor_whole));
+    if warm.is_some() {
+        let answer = "a warm clone to the guest's first answer";
+        rows.push(Row::times(PROCESSOR, answer, &warm_clones.processor_answer));
+        rows.push(Row::times(PROCESSOR, PROCESSOR_SCENARIO, &warm_clones.processor_whole));
+    }
     compare(rows, PROCESSOR, (PROCESSOR, PROCESSOR_BOOT));
     Ok(())
+}
+
+/// Clones as runs have them that are large enough; `None` where there is no difference.
+fn warm(lab: &Lab<'_>) -> Result<Option<Source>, Error> {
+    if lab.testbed.config.accelerator != Accelerator::Tcg {
+        return Ok(None);
+    }
+    let mut source = Source::open(Isolation::Clone, &lab.testbed.config, lab.cache, lab.progress)?;
+    source.warm().map_err(|cold| Error::broken("a warm clone", cold))?;
+    Ok(Some(source))
 }
 
 impl Boots {
@@ -135,16 +160,16 @@ impl Clones {
         }
     }
 
-    fn rows(&self, rows: &mut Vec<Row>) {
+    fn rows(&self, group: &str, rows: &mut Vec<Row>) {
         rows.extend([
-            Row::times(CLONE, ANSWER, &self.until_answer),
-            Row::times(CLONE, "QEMU's start to its greeting", &self.emulator),
-            Row::times(CLONE, "restoring the devices", &self.restore),
-            Row::times(CLONE, "the guest's first answer", &self.answer),
-            Row::times(CLONE, "the rest of a trivial scenario", &self.scenario),
+            Row::times(group, ANSWER, &self.until_answer),
+            Row::times(group, "QEMU's start to its first word", &self.emulator),
+            Row::times(group, "from there until the guest goes on", &self.restore),
+            Row::times(group, "the guest's first answer", &self.answer),
+            Row::times(group, "the rest of a trivial scenario", &self.scenario),
         ]);
-        compare(rows, CLONE, (BOOT, READY));
-        rows.push(Row::of(CLONE, MEMORY, Unit::Megabytes, &self.megabytes).note("after a trivial scenario"));
+        compare(rows, group, (BOOT, READY));
+        rows.push(Row::of(group, MEMORY, Unit::Megabytes, &self.megabytes).note("after a trivial scenario"));
     }
 }
 

@@ -12,9 +12,7 @@ use crate::run::Isolation;
 use crate::scenario::Scenario;
 
 /// Scenarios of a round: enough that its begin and end do not count, and that a round takes a few seconds.
-fn batch(isolation: Isolation) -> usize {
-    if isolation == Isolation::Shared { 24 } else { 8 }
-}
+const BATCH: usize = 64;
 
 const RATE: &str = "scenarios a second";
 const COST: &str = "processor time of a scenario";
@@ -30,7 +28,7 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     rates(lab, rows)?;
     let cold = find(rows, BOOT, READY).cloned();
     let jobs = lab.options.run.jobs;
-    let all = timed(lab, &lab.options.scenarios, jobs, None)?;
+    let all = timed(lab, &lab.options.scenarios, jobs, lab.options.run.isolation)?;
     let note = format!("{} scenarios, {}", lab.options.scenarios.len(), lanes(jobs));
     rows.push(Row::times(RUN, ALL, &[all]).note(note).compared(cold.as_ref()));
     // Once before it counts: cargo may have something to build.
@@ -75,9 +73,9 @@ impl Way {
     }
 
     fn measure(&mut self, lab: &Lab<'_>, trivial: &Scenario) -> Result<(), Error> {
-        let batch = vec![trivial.clone(); batch(self.isolation)];
+        let batch = vec![trivial.clone(); BATCH];
         let before = processor::of_us_all();
-        let time = timed(lab, &batch, self.jobs, Some(self.isolation))?;
+        let time = timed(lab, &batch, self.jobs, self.isolation)?;
         self.rates.push(batch.len() as f64 / time.as_secs_f64());
         let used = processor::of_us_all().zip(before).map(|(after, before)| after.saturating_sub(before));
         self.costs.extend(used.map(|used| used / u32::try_from(batch.len()).unwrap_or(u32::MAX)));
@@ -102,7 +100,7 @@ fn timed(
     lab: &Lab<'_>,
     scenarios: &[Scenario],
     jobs: usize,
-    isolation: Option<Isolation>,
+    isolation: Isolation,
 ) -> Result<Duration, Error> {
     let options = run::Options { jobs, isolation, ..lab.options.run.clone() };
     let begun = Instant::now();

@@ -121,7 +121,7 @@ impl<'a> Pool<'a> {
     fn open(&self, kernel: usize) {
         let Kernel { name, part, line, .. } = &self.kernels[kernel];
         let progress = Of { kernel: (self.kernels.len() > 1).then_some(name), progress: self.progress };
-        match self.line_of(name, &progress) {
+        match self.line_of(name, part.len(), &progress) {
             Ok(opened) => {
                 line.get_or_init(|| opened);
                 let history = History::open(self.cache, name);
@@ -133,9 +133,9 @@ impl<'a> Pool<'a> {
     }
 
     /// Makes all that is not in the cache: the kernel itself, its initramfs, its template.
-    fn line_of(&self, name: &str, progress: &dyn vm::Progress) -> vm::Result<Steady<'a>> {
+    fn line_of(&self, name: &str, scenarios: usize, progress: &dyn vm::Progress) -> vm::Result<Steady<'a>> {
         let testbed = Testbed::prepare(name, self.scenarios, self.options, self.cache, progress)?;
-        Steady::open(testbed, self.options, self.cache, self.progress, progress, self.tap)
+        Steady::open(testbed, scenarios, self.options, self.cache, self.progress, progress, self.tap)
     }
 
     /// What was not run yet on this kernel will not be.

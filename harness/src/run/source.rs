@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use vm::accel::Accelerator;
-use vm::{Cache, Config, Ending, Error, Machine, Template};
+use vm::{Cache, Config, Ending, Error, Machine, Template, Zygote};
 
+use super::warm::{self, Cold};
 use crate::event::{Envelope, Event, Ready};
 
 /// A guest under emulation on a busy host is ready after seconds, on one that is overloaded after a minute or two; what is not
@@ -17,9 +18,10 @@ fn patience(accelerator: Accelerator) -> Duration {
 }
 
 /// Whether scenarios share a kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Isolation {
     /// A clone of a machine that was booted once, for each.
+    #[default]
     Clone,
     /// A cold boot for each.
     Boot,
@@ -28,17 +30,6 @@ pub enum Isolation {
 }
 
 impl Isolation {
-    /// What is chosen unless somebody chooses: a clone for each scenario on KVM. Under TCG a clone begins without any
-    /// translated code, and QEMU has no way to give it another one's. Measured in processor time: a trivial scenario takes
-    /// 350 ms in a clone, which answers after 100 ms and translates 29,000 blocks, 21,000 of them the kernel's; in a machine
-    /// that ran it before, 55 ms.
-    pub(super) fn fitting(accelerator: Accelerator) -> Self {
-        match accelerator {
-            Accelerator::Kvm => Isolation::Clone,
-            Accelerator::Tcg => Isolation::Shared,
-        }
-    }
-
     /// As the command line has it.
     pub fn word(self) -> &'static str {
         match self {
@@ -51,7 +42,7 @@ impl Isolation {
 
 /// Gives machines that wait for a request.
 pub(crate) enum Source {
-    Template(Box<Template>, Ready),
+    Template { template: Box<Template>, zygote: Option<Box<Zygote>>, ready: Ready },
     Cold(Box<Config>),
 }
 
@@ -74,13 +65,24 @@ impl Source {
         }
         let template = Template::ensure(config, cache, patience(config.accelerator), progress)?;
         let ready = ready_in(template.ready_line()).ok_or_else(|| unreadable(template.ready_line()))?;
-        Ok(Source::Template(Box::new(template), ready))
+        Ok(Source::Template { template: Box::new(template), zygote: None, ready })
+    }
+
+    /// From here on clones begin with code that QEMU has translated already, as far as they can.
+    ///
+    /// # Errors
+    /// Why they cannot; they are what they were.
+    pub(crate) fn warm(&mut self) -> Result<(), Cold> {
+        if let Source::Template { template, zygote, .. } = self {
+            *zygote = Some(Box::new(warm::zygote(template)?));
+        }
+        Ok(())
     }
 
     /// What tells the template from others, if there is one.
     pub(crate) fn template_key(&self) -> Option<String> {
         match self {
-            Source::Template(template, _) => Some(template.key()),
+            Source::Template { template, .. } => Some(template.key()),
             Source::Cold(_) => None,
         }
     }
@@ -88,8 +90,9 @@ impl Source {
     /// A machine that nobody has used.
     pub(crate) fn machine(&self) -> vm::Result<Guest> {
         match self {
-            Source::Template(template, ready) => {
-                Ok(Guest { machine: template.start()?, ready: ready.clone() })
+            Source::Template { template, zygote, ready } => {
+                let machine = zygote.as_ref().map_or_else(|| template.start(), |zygote| zygote.start())?;
+                Ok(Guest { machine, ready: ready.clone() })
             }
             Source::Cold(config) => boot(config),
         }

@@ -9,7 +9,7 @@
 use std::sync::{Mutex, OnceLock};
 
 use vm::Cache;
-use vm::accel::{self, Accelerator};
+use vm::accel;
 
 use super::Options;
 use super::schedule::{Line, Ran, is_silent};
@@ -37,9 +37,10 @@ pub(super) struct Steady<'a> {
 }
 
 impl<'a> Steady<'a> {
-    /// Makes the template that is not in the cache; it is told to `told`.
+    /// For so many scenarios. Makes the template that is not in the cache; it is told to `told`.
     pub(super) fn open(
         testbed: Testbed,
+        scenarios: usize,
         options: &'a Options,
         cache: &'a Cache,
         progress: &'a Progress,
@@ -47,11 +48,11 @@ impl<'a> Steady<'a> {
         tap: &'a dyn Tap,
     ) -> vm::Result<Self> {
         let accelerator = testbed.accel.accelerator;
-        let source = Source::open(options.isolation_on(accelerator), &testbed.config, cache, told);
+        let source = Source::open(options.isolation, &testbed.config, cache, told);
         let silent = options.may_do_without(accelerator) && source.as_ref().is_err_and(is_silent);
         let (testbed, source) =
             if silent { without_kvm(&testbed, options, cache, progress, told)? } else { (testbed, source?) };
-        let line = Line::new(testbed, source, options, progress, tap);
+        let line = Line::new(testbed, source, scenarios, options, progress, tap);
         Ok(Steady {
             may_do_without: options.confirm && options.may_do_without(line.accelerator()),
             line,
@@ -144,7 +145,7 @@ fn without_kvm(
 ) -> vm::Result<(Testbed, Source)> {
     let why = "the template fell silent on KVM";
     let calm = testbed.without_kvm(why);
-    let source = Source::open(options.isolation_on(Accelerator::Tcg), &calm.config, cache, told)?;
+    let source = Source::open(options.isolation, &calm.config, cache, told)?;
     distrust(testbed, cache, why, progress);
     Ok((calm, source))
 }

@@ -110,7 +110,7 @@ fn no_memory(options: &run::Options, progress: &Progress) -> io::Result<Came> {
     fs::write(&program, format!("#!/bin/sh\nexec prlimit --as={ADDRESS_SPACE} -- '{real}' \"$@\"\n"))?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     let qemu = Qemu { program, ..options.qemu.clone() };
-    let options = run::Options { qemu, isolation: Some(Isolation::Clone), ..options.clone() };
+    let options = run::Options { qemu, isolation: Isolation::Clone, ..options.clone() };
     let untouched = scenario_of(&FRESH[0]);
     Ok(match run::run(&[untouched], &options, progress) {
         Err(error) => {

@@ -7,6 +7,9 @@
 //! migrate exec:cat > STATE      migrate-incoming fd:STATE
 //!   ◀── MIGRATION completed       ◀── RESUME
 //! quit
+//!
+//! zygote                        its copies
+//! stop ─▶ STOP                  cont ─▶ RESUME
 //! ```
 //! `x-ignore-shared` leaves out the memory that lies in a file. The template is not stopped first: QEMU stops it while
 //! it saves, and a state that was saved running goes on running by itself when it is restored.
@@ -60,6 +63,18 @@ impl Monitor {
     /// Asks for an interrupt that no guest can mask.
     pub(super) fn interrupt(&mut self) -> io::Result<()> {
         self.ask(&[json!({"execute": "inject-nmi"})])
+    }
+
+    /// Stops the guest, and waits until it is stopped.
+    pub(super) fn freeze(&mut self, deadline: Instant) -> io::Result<()> {
+        self.ask(&[json!({"execute": "stop"})])?;
+        self.wait(deadline, |reply| reply["event"] == "STOP")
+    }
+
+    /// Lets the guest go on, and waits until it does.
+    pub(super) fn thaw(&mut self, deadline: Instant) -> io::Result<()> {
+        self.ask(&[json!({"execute": "cont"})])?;
+        self.resumed(deadline)
     }
 
     /// Asks QEMU to end.

@@ -2,15 +2,75 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// A child of this process. It ends when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    /// How it ended: its number may be another's by now.
+    status: Option<ExitStatus>,
+}
+
+impl Process {
+    pub(crate) fn new(pid: Pid) -> Self {
+        Process { pid, status: None }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.pid.as_raw().cast_unsigned()
+    }
+
+    /// Waits for its end, and kills it when patience is at its end.
+    pub(super) fn wait(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if let Some(status) = self.look(WaitPidFlag::WNOHANG)? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        loop {
+            if let Some(status) = self.status {
+                return Ok(status);
+            }
+            kill(self.pid, Signal::SIGKILL)?;
+            self.look(WaitPidFlag::empty())?;
+        }
+    }
+
+    fn look(&mut self, flags: WaitPidFlag) -> io::Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            self.status = match waitpid(self.pid, Some(flags))? {
+                // wait(2): the upper byte is the code, the lower seven bits are the signal, the eighth tells of a core file.
+                WaitStatus::Exited(_, code) => Some(ExitStatus::from_raw(code << 8)),
+                WaitStatus::Signaled(_, signal, core) => {
+                    Some(ExitStatus::from_raw(signal as i32 | if core { 0x80 } else { 0 }))
+                }
+                _ => None,
+            };
+        }
+        Ok(self.status)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Zero patience kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
+        let _ = self.wait(Duration::ZERO);
+    }
+}
 
 /// The command for a program that is killed when this process ends, even by SIGKILL.
 pub(super) fn command(program: &Path, arguments: &[OsString]) -> Command {
@@ -22,33 +82,20 @@ pub(super) fn command(program: &Path, arguments: &[OsString]) -> Command {
     command
 }
 
-/// Takes the terminal away from a program.
-pub(super) fn detach(command: &mut Command, stderr: OwnedFd) {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+/// Takes the terminal away from a program, but for its errors, which are among the file descriptors that it inherits.
+pub(super) fn detach(command: &mut Command) {
+    command.stdin(Stdio::null()).stdout(Stdio::null());
     // The terminal's Ctrl-C is for us: we end QEMU when it is time.
     command.process_group(0);
 }
 
 /// Starts it, with these file descriptors and no others.
-pub(super) fn start(mut command: Command, inherited: Vec<FdMapping>) -> io::Result<Child> {
+pub(super) fn start(mut command: Command, inherited: Vec<FdMapping>) -> io::Result<Process> {
     command.fd_mappings(inherited).map_err(io::Error::other)?;
     spawn(command)
 }
 
-/// Waits for a process, and kills it when patience is at its end.
-pub(super) fn wait(child: &mut Child, patience: Duration) -> io::Result<ExitStatus> {
-    let until = Instant::now() + patience;
-    while Instant::now() < until {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill()?;
-    child.wait()
-}
-
-type Order = (Command, Sender<io::Result<Child>>);
+type Order = (Command, Sender<io::Result<Process>>);
 
 /// The parent-death signal comes when the *thread* ends that made the child (prctl(2), PR_SET_PDEATHSIG). So one thread
 /// makes all of them, and lives as long as the process.
@@ -57,13 +104,13 @@ static NURSERY: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
     std::thread::spawn(move || {
         for (mut command, answer) in orders {
             // Whoever asked is waiting; if not, the child ends with the answer.
-            let _ = answer.send(command.spawn());
+            let _ = answer.send(command.spawn().map(|child| Process::new(Pid::from_raw(child.id().cast_signed()))));
         }
     });
     Mutex::new(sender)
 });
 
-fn spawn(command: Command) -> io::Result<Child> {
+fn spawn(command: Command) -> io::Result<Process> {
     let (answer, child) = channel();
     let lost = || io::Error::other("the thread that starts processes is gone");
     NURSERY.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer)).map_err(|_| lost())?;

@@ -11,7 +11,9 @@ use crate::machine::Config;
 /// The file descriptors that QEMU inherits. Streams are ends of socket pairs, and files are open already: no file in the
 /// file system is left behind when a run is killed, and no path needs quoting.
 pub(crate) mod fd {
-    /// The guest's first serial port, and QEMU's standard error.
+    /// QEMU's standard error: where the guest's first serial port goes.
+    pub(crate) const ERRORS: i32 = 2;
+    /// The guest's first serial port.
     pub(crate) const CONSOLE: i32 = 3;
     /// The guest's second serial port.
     pub(crate) const CHANNEL: i32 = 4;
@@ -21,6 +23,8 @@ pub(crate) mod fd {
     pub(crate) const RAM: i32 = 6;
     /// The state of the devices.
     pub(crate) const STATE: i32 = 7;
+    /// Nothing of QEMU's own: by this socket a copy of its process is given files.
+    pub(crate) const HATCH: i32 = 8;
 }
 
 /// What a machine is started for.

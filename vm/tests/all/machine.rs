@@ -115,11 +115,11 @@ fn a_truncated_initramfs_is_told_apart() {
     assert!(matches!(ending, Ending::Panic(_)), "{ending:?}");
 }
 
-fn running(pid: u32) -> bool {
+pub(crate) fn running(pid: u32) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
 
-fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     let status = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().expect("kill");
     assert!(status.success());
 }

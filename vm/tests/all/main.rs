@@ -7,3 +7,4 @@ mod machine;
 mod parent;
 mod template;
 mod vmlinux;
+mod zygote;

@@ -1,0 +1,20 @@
+//! In place of `original` where it knows no registers.
+
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use super::Unforkable;
+use crate::machine::process::Process;
+
+/// There is none.
+pub(crate) enum Original {}
+
+impl Original {
+    pub(crate) fn new(_process: u32, _hatch: (UnixStream, RawFd)) -> Result<Self, Unforkable> {
+        Err(Unforkable::Architecture)
+    }
+
+    pub(crate) fn fork(&self, _files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
+        match *self {}
+    }
+}

@@ -1,0 +1,197 @@
+//! The process that is forked.
+
+use std::fs;
+use std::io::IoSlice;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::libc::{self, c_int};
+use nix::sys::signal::Signal;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use nix::unistd::Pid;
+
+use super::tracee::Tracee;
+use super::{At, Unforkable, proc};
+use crate::machine::process::Process;
+
+/// How long it may take until all threads wait. They do so at once, but for what they have begun.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// include/uapi/linux/prctl.h
+const PR_GET_TID_ADDRESS: c_int = 40;
+/// As fork(2) of the C library has it, but that the copy is our own child.
+const PROCESS: c_int =
+    libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
+/// As pthread_create(3) of the C library has it.
+const THREAD: c_int = libc::CLONE_VM
+    | libc::CLONE_FS
+    | libc::CLONE_FILES
+    | libc::CLONE_SIGHAND
+    | libc::CLONE_THREAD
+    | libc::CLONE_SYSVSEM
+    | libc::CLONE_SETTLS
+    | libc::CLONE_CHILD_SETTID
+    | libc::CLONE_CHILD_CLEARTID;
+
+/// A process whose threads all wait, for good: nobody asks it for anything any more.
+pub(crate) struct Original {
+    process: Pid,
+    /// A socket by which its copies are given files, and the number of its other end there.
+    hatch: (UnixStream, RawFd),
+    /// Of the process's descriptors those that count, and what they had counted.
+    eventfds: Vec<(RawFd, u32)>,
+}
+
+impl Original {
+    /// A child of ours. Its copies get all of its memory, also what it keeps from its own children.
+    pub(crate) fn new(process: u32, hatch: (UnixStream, RawFd)) -> Result<Self, Unforkable> {
+        let process = Pid::from_raw(process.cast_signed());
+        let (mut first, _others) = hold(process)?;
+        for range in proc::left_out(&fs::read_to_string(format!("/proc/{process}/smaps"))?) {
+            let arguments = [range.start, range.end - range.start, word(libc::MADV_DOFORK)];
+            first.call(libc::SYS_madvise, arguments).at("madvise(MADV_DOFORK)")?;
+        }
+        let mut eventfds = Vec::new();
+        for (fd, what) in proc::descriptors(process)? {
+            match what.strip_prefix("anon_inode:") {
+                Some("[eventfd]") => eventfds.push((fd, proc::count(process, fd)?)),
+                // It gives the signals of whoever reads it (signalfd(2)). What is no such object is a file, a pipe, or a
+                // socket that is replaced, or that nobody uses.
+                Some("[signalfd]") | None => {}
+                Some(_) => return Err(Unforkable::Descriptor { fd, what }),
+            }
+        }
+        Ok(Original { process, hatch, eventfds })
+    }
+
+    /// A copy, with these files in the place of those that had the numbers. It runs when this returns.
+    pub(crate) fn fork(&self, files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
+        let (mut original, others) = hold(self.process)?;
+        let place = number_of(&mut original)?;
+        let born = original.call(libc::SYS_clone, [word(PROCESS), 0, 0, place]).at("clone(CLONE_PARENT)")?;
+        let born = pid(born);
+        let mut copy = Tracee::stopped(born).at("waiting for the copy")?;
+        let mut threads = Vec::new();
+        // Dropped first: what is made only in part ends before it is let go.
+        let process = Process::new(born);
+        copy.become_like(&original).at("setting registers")?;
+        let with_us = [word(libc::PR_SET_PDEATHSIG), word(Signal::SIGKILL as c_int)];
+        copy.call(libc::SYS_prctl, with_us).at("prctl(PR_SET_PDEATHSIG)")?;
+        self.count_anew(&mut copy).at("eventfd2")?;
+        self.give(&mut copy, files).at("recvmsg")?;
+        for mut other in others {
+            threads.push(thread(&mut copy, &mut other)?);
+        }
+        Ok(process)
+    }
+
+    /// Gives a copy eventfds of its own.
+    fn count_anew(&self, copy: &mut Tracee) -> nix::Result<()> {
+        for &(fd, count) in &self.eventfds {
+            let flags = word(libc::EFD_CLOEXEC | libc::EFD_NONBLOCK);
+            let new = copy.call(libc::SYS_eventfd2, [count.into(), flags])?;
+            replace(copy, new, fd)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a copy files of ours.
+    fn give(&self, copy: &mut Tracee, files: &[(OwnedFd, RawFd)]) -> nix::Result<()> {
+        let ours: Vec<_> = files.iter().map(|(file, _)| file.as_raw_fd()).collect();
+        let message = [IoSlice::new(&[0])];
+        let rights = [ControlMessage::ScmRights(&ours)];
+        sendmsg::<()>(self.hatch.0.as_raw_fd(), &message, &rights, MsgFlags::empty(), None)?;
+        let place = copy.scratch();
+        let header = Header::at(place, ours.len());
+        copy.write(place, &header.bytes())?;
+        copy.call(libc::SYS_recvmsg, [descriptor(self.hatch.1)?, place, word(libc::MSG_CMSG_CLOEXEC)])?;
+        for (index, (_, wanted)) in (0..).zip(files) {
+            let new = u32::from_ne_bytes(copy.read(header.control + Header::RIGHTS + 4 * index)?);
+            replace(copy, new.into(), *wanted)?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a thread of a copy, as another is in the original.
+fn thread(copy: &mut Tracee, other: &mut Tracee) -> Result<Tracee, Unforkable> {
+    let (stack, variables) = other.stack_and_variables();
+    let arguments = [word(THREAD), stack, 0, number_of(other)?, variables];
+    let born = copy.call(libc::SYS_clone, arguments).at("clone(CLONE_THREAD)")?;
+    let mut thread = Tracee::stopped(pid(born)).at("waiting for a thread")?;
+    thread.become_like(other).at("setting registers")?;
+    let blocked = proc::blocked(other.tid)?;
+    let place = thread.scratch();
+    thread.write(place, &blocked.to_ne_bytes()).at("writing memory")?;
+    let arguments = [word(libc::SIG_SETMASK), place, 0, 8];
+    thread.call(libc::SYS_rt_sigprocmask, arguments).at("rt_sigprocmask")?;
+    Ok(thread)
+}
+
+/// All threads of a process, the first one by itself, when each waits.
+fn hold(process: Pid) -> Result<(Tracee, Vec<Tracee>), Unforkable> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let threads = proc::threads(process)?.into_iter().map(Tracee::seize);
+        let mut held = threads.collect::<nix::Result<Vec<_>>>().at("ptrace(PTRACE_SEIZE)")?;
+        if held.iter().all(Tracee::waits) && !held.is_empty() {
+            return Ok((held.remove(0), held));
+        }
+        drop(held);
+        if Instant::now() > until {
+            return Err(Unforkable::Restless);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Where a thread's number lies in the process's memory: the C library has the kernel clear it when the thread ends.
+fn number_of(thread: &mut Tracee) -> Result<u64, Unforkable> {
+    let place = thread.scratch();
+    thread.call(libc::SYS_prctl, [word(PR_GET_TID_ADDRESS), place]).at("prctl(PR_GET_TID_ADDRESS)")?;
+    thread.read(place).map(u64::from_ne_bytes).at("reading memory")
+}
+
+/// Puts a new descriptor in the place of an old one.
+fn replace(copy: &mut Tracee, new: u64, old: RawFd) -> nix::Result<()> {
+    copy.call(libc::SYS_dup3, [new, descriptor(old)?, word(libc::O_CLOEXEC)])?;
+    copy.call(libc::SYS_close, [new]).map(drop)
+}
+
+/// What recvmsg(2) needs in memory: `struct msghdr`, `struct iovec`, the byte, and room for descriptors (cmsg(3)).
+struct Header {
+    vector: u64,
+    byte: u64,
+    control: u64,
+    room: u64,
+}
+
+impl Header {
+    /// Size of `struct cmsghdr`.
+    const RIGHTS: u64 = 16;
+
+    fn at(place: u64, descriptors: usize) -> Self {
+        let room = Self::RIGHTS + 4 * descriptors as u64;
+        Header { vector: place + 64, byte: place + 80, control: place + 96, room: room.next_multiple_of(8) }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let header = [0, 0, self.vector, 1, self.control, self.room, 0, 0];
+        let vector = [self.byte, 1];
+        header.into_iter().chain(vector).flat_map(u64::to_ne_bytes).collect()
+    }
+}
+
+fn word(flags: c_int) -> u64 {
+    u64::from(flags.cast_unsigned())
+}
+
+fn descriptor(fd: RawFd) -> nix::Result<u64> {
+    u64::try_from(fd).map_err(|_| Errno::EBADF)
+}
+
+fn pid(number: u64) -> Pid {
+    Pid::from_raw(i32::try_from(number).expect("the kernel's numbers of processes are pid_t"))
+}
