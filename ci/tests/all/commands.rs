@@ -3,6 +3,8 @@
 mod baseline;
 mod bisect;
 mod cache;
+mod clones;
+mod common;
 mod compare;
 mod fleet;
 mod kernels;

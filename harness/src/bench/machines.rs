@@ -106,7 +106,7 @@ fn warm(lab: &Lab<'_>) -> Result<Option<Source>, Error> {
     if lab.testbed.config.accelerator != Accelerator::Tcg {
         return Ok(None);
     }
-    let mut source = Source::open(Isolation::Clone, &lab.testbed.config, lab.cache, lab.progress)?;
+    let source = Source::open(Isolation::Clone, &lab.testbed.config, lab.cache, lab.progress)?;
     source.warm().map_err(|cold| Error::broken("a warm clone", cold))?;
     Ok(Some(source))
 }

@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
     /// A kernel with all that it boots with, and how so many scenarios are run on it.
     pub(super) fn new(
         testbed: Testbed,
-        mut source: Source,
+        source: Source,
         scenarios: usize,
         options: &'a Options,
         progress: &'a Progress,
@@ -72,8 +72,7 @@ impl<'a> Line<'a> {
             && scenarios >= MANY
             && let Err(why) = source.warm()
         {
-            let name = &testbed.name;
-            progress.warn(&format!("{name}: each clone begins cold, and takes some 0.3 s longer: {why}"));
+            progress.warn(&slower(&testbed.name, &why));
         }
         Line { testbed, source, scenarios, options, progress, tap, starts: Mutex::default() }
     }
@@ -205,6 +204,11 @@ impl<'a> Line<'a> {
             Err(vm::Error::NotReady { ending: Ending::Exited(_) | Ending::Lost(_), .. }) => {
                 self.source.machine()
             }
+            Err(why @ vm::Error::Unforkable(_)) => {
+                self.progress.warn(&slower(&self.testbed.name, &why));
+                self.source.cool();
+                self.source.machine()
+            }
             other => other,
         };
         guest.map(|guest| self.noted(guest))
@@ -241,7 +245,7 @@ impl<'a> Line<'a> {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let clones = || Percentiles::of(starts.times.iter().map(|time| time.as_secs_f64() * 1000.0));
         let (boot_ms, clone_ms) = match &self.source {
-            Source::Template { template, .. } => (Some(milliseconds(template.boot_time())), clones()),
+            Source::Template(of) => (Some(milliseconds(of.template.boot_time())), clones()),
             Source::Cold(_) => (starts.times.iter().min().copied().map(milliseconds), None),
         };
         report::Kernel {
@@ -254,6 +258,10 @@ impl<'a> Line<'a> {
             clone_ms,
         }
     }
+}
+
+fn slower(kernel: &str, why: &impl std::fmt::Display) -> String {
+    format!("{kernel}: each clone begins cold, and takes some 0.3 s longer: {why}")
 }
 
 fn is_good(outcome: &Outcome) -> bool {

@@ -1,5 +1,6 @@
 //! Where the machine for the next scenario comes from.
 
+use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use vm::accel::Accelerator;
@@ -40,10 +41,27 @@ impl Isolation {
     }
 }
 
+const NO_PANIC: &str = "no lane panics while it starts a machine";
+
 /// Gives machines that wait for a request.
 pub(crate) enum Source {
-    Template { template: Box<Template>, zygote: Option<Box<Zygote>>, ready: Ready },
+    Template(Box<Clones>),
     Cold(Box<Config>),
+}
+
+/// A template, and what its clones are copied from if they begin warm.
+pub(crate) struct Clones {
+    pub(crate) template: Template,
+    zygote: RwLock<Option<Zygote>>,
+    ready: Ready,
+}
+
+impl Clones {
+    fn machine(&self) -> vm::Result<Guest> {
+        let zygote = self.zygote.read().expect(NO_PANIC);
+        let machine = zygote.as_ref().map_or_else(|| self.template.start(), Zygote::start)?;
+        Ok(Guest { machine, ready: self.ready.clone() })
+    }
 }
 
 /// A machine that waits for a request, and what it said of itself.
@@ -65,24 +83,31 @@ impl Source {
         }
         let template = Template::ensure(config, cache, patience(config.accelerator), progress)?;
         let ready = ready_in(template.ready_line()).ok_or_else(|| unreadable(template.ready_line()))?;
-        Ok(Source::Template { template: Box::new(template), zygote: None, ready })
+        Ok(Source::Template(Box::new(Clones { template, zygote: RwLock::default(), ready })))
     }
 
     /// From here on clones begin with code that QEMU has translated already, as far as they can.
     ///
     /// # Errors
     /// Why they cannot; they are what they were.
-    pub(crate) fn warm(&mut self) -> Result<(), Cold> {
-        if let Source::Template { template, zygote, .. } = self {
-            *zygote = Some(Box::new(warm::zygote(template)?));
+    pub(crate) fn warm(&self) -> Result<(), Cold> {
+        if let Source::Template(clones) = self {
+            *clones.zygote.write().expect(NO_PANIC) = Some(warm::zygote(&clones.template)?);
         }
         Ok(())
+    }
+
+    /// From here on clones begin cold.
+    pub(crate) fn cool(&self) {
+        if let Source::Template(clones) = self {
+            clones.zygote.write().expect(NO_PANIC).take();
+        }
     }
 
     /// What tells the template from others, if there is one.
     pub(crate) fn template_key(&self) -> Option<String> {
         match self {
-            Source::Template { template, .. } => Some(template.key()),
+            Source::Template(clones) => Some(clones.template.key()),
             Source::Cold(_) => None,
         }
     }
@@ -90,10 +115,7 @@ impl Source {
     /// A machine that nobody has used.
     pub(crate) fn machine(&self) -> vm::Result<Guest> {
         match self {
-            Source::Template { template, zygote, ready } => {
-                let machine = zygote.as_ref().map_or_else(|| template.start(), |zygote| zygote.start())?;
-                Ok(Guest { machine, ready: ready.clone() })
-            }
+            Source::Template(clones) => clones.machine(),
             Source::Cold(config) => boot(config),
         }
     }

@@ -71,3 +71,16 @@ fn trial(zygote: &Zygote) -> Result<(), Cold> {
     let driven = drive(&mut zygote.start()?, nothing, After::TakeDown, &Nobody);
     if Evidence::collect(&driven.request.key, &driven.lines).ended { Ok(()) } else { Err(Cold::Trial) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exercise_is_a_scenario_that_needs_what_guests_have() {
+        let scenario = scenario();
+        assert!(scenario.containers.len() > 1 && scenario.steps.len() > 10);
+        // Another module would be no part of the guest, and the exercise would be skipped everywhere.
+        assert!(scenario.modules().iter().all(|module| *module == "veth"), "{:?}", scenario.modules());
+    }
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc::{self, c_int};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
@@ -71,20 +71,17 @@ impl Original {
         let (mut original, others) = hold(self.process)?;
         let place = number_of(&mut original)?;
         let born = original.call(libc::SYS_clone, [word(PROCESS), 0, 0, place]).at("clone(CLONE_PARENT)")?;
-        let born = pid(born);
-        let mut copy = Tracee::stopped(born).at("waiting for the copy")?;
-        let mut threads = Vec::new();
-        // Dropped first: what is made only in part ends before it is let go.
-        let process = Process::new(born);
+        let mut newborn = Newborn::new(pid(born))?;
+        let copy = &mut newborn.first;
         copy.become_like(&original).at("setting registers")?;
         let with_us = [word(libc::PR_SET_PDEATHSIG), word(Signal::SIGKILL as c_int)];
         copy.call(libc::SYS_prctl, with_us).at("prctl(PR_SET_PDEATHSIG)")?;
-        self.count_anew(&mut copy).at("eventfd2")?;
-        self.give(&mut copy, files).at("recvmsg")?;
+        self.count_anew(copy).at("eventfd2")?;
+        self.give(copy, files).at("recvmsg")?;
         for mut other in others {
-            threads.push(thread(&mut copy, &mut other)?);
+            newborn.add(&mut other)?;
         }
-        Ok(process)
+        Ok(newborn.release())
     }
 
     /// Gives a copy eventfds of its own.
@@ -115,26 +112,58 @@ impl Original {
     }
 }
 
-/// Makes a thread of a copy, as another is in the original.
-fn thread(copy: &mut Tracee, other: &mut Tracee) -> Result<Tracee, Unforkable> {
-    let (stack, variables) = other.stack_and_variables();
-    let arguments = [word(THREAD), stack, 0, number_of(other)?, variables];
-    let born = copy.call(libc::SYS_clone, arguments).at("clone(CLONE_THREAD)")?;
-    let mut thread = Tracee::stopped(pid(born)).at("waiting for a thread")?;
-    thread.become_like(other).at("setting registers")?;
-    let blocked = proc::blocked(other.tid)?;
-    let place = thread.scratch();
-    thread.write(place, &blocked.to_ne_bytes()).at("writing memory")?;
-    let arguments = [word(libc::SIG_SETMASK), place, 0, 8];
-    thread.call(libc::SYS_rt_sigprocmask, arguments).at("rt_sigprocmask")?;
-    Ok(thread)
+/// A copy in the making: killed if it is dropped before it is whole.
+struct Newborn {
+    is_whole: bool,
+    first: Tracee,
+    others: Vec<Tracee>,
+    /// Waited for last, when nobody holds a thread of it.
+    process: Option<Process>,
+}
+
+impl Newborn {
+    fn new(pid: Pid) -> Result<Self, Unforkable> {
+        let process = Process::new(pid);
+        let first = Tracee::born(pid, pid).at("waiting for the copy")?;
+        Ok(Newborn { is_whole: false, first, others: Vec::new(), process: Some(process) })
+    }
+
+    /// Makes a thread, as another is in the original.
+    fn add(&mut self, other: &mut Tracee) -> Result<(), Unforkable> {
+        let (stack, variables) = other.stack_and_variables();
+        let arguments = [word(THREAD), stack, 0, number_of(other)?, variables];
+        let born = self.first.call(libc::SYS_clone, arguments).at("clone(CLONE_THREAD)")?;
+        let mut thread = Tracee::born(pid(born), self.first.tid()).at("waiting for a thread")?;
+        thread.become_like(other).at("setting registers")?;
+        let blocked = proc::blocked(other.tid())?;
+        let place = thread.scratch();
+        thread.write(place, &blocked.to_ne_bytes()).at("writing memory")?;
+        let arguments = [word(libc::SIG_SETMASK), place, 0, 8];
+        thread.call(libc::SYS_rt_sigprocmask, arguments).at("rt_sigprocmask")?;
+        self.others.push(thread);
+        Ok(())
+    }
+
+    fn release(mut self) -> Process {
+        self.is_whole = true;
+        self.process.take().expect("it is taken once")
+    }
+}
+
+impl Drop for Newborn {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            // Before its threads are let go. It may be dead already.
+            let _ = kill(self.first.tid(), Signal::SIGKILL);
+        }
+    }
 }
 
 /// All threads of a process, the first one by itself, when each waits.
 fn hold(process: Pid) -> Result<(Tracee, Vec<Tracee>), Unforkable> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let threads = proc::threads(process)?.into_iter().map(Tracee::seize);
+        let threads = proc::threads(process)?.into_iter().map(|tid| Tracee::seize(tid, process));
         let mut held = threads.collect::<nix::Result<Vec<_>>>().at("ptrace(PTRACE_SEIZE)")?;
         if held.iter().all(Tracee::waits) && !held.is_empty() {
             return Ok((held.remove(0), held));

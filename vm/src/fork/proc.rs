@@ -63,6 +63,12 @@ pub(super) fn blocked(thread: Pid) -> io::Result<u64> {
     u64::from_str_radix(field(&status, "SigBlk:")?, 16).map_err(io::Error::other)
 }
 
+/// Whether a thread has ended, or is no more.
+pub(super) fn is_zombie(thread: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{thread}/status")).unwrap_or_default();
+    field(&status, "State:").map_or(true, |state| state.starts_with(['Z', 'X']))
+}
+
 fn field<'a>(text: &'a str, name: &str) -> io::Result<&'a str> {
     let value = text.lines().find_map(|line| line.strip_prefix(name));
     value.map(str::trim).ok_or_else(|| io::Error::other(format!("there is no {name}")))

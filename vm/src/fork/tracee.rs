@@ -1,6 +1,7 @@
 //! A thread of another process that is held by ptrace(2).
 
 use std::io::{IoSlice, IoSliceMut};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc::{self, c_int, user_fpregs_struct, user_regs_struct};
@@ -9,6 +10,8 @@ use nix::sys::signal::Signal;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+
+use super::proc;
 
 /// The instruction that makes a system call.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
@@ -30,9 +33,21 @@ const RED_ZONE: u64 = 256;
 /// Room below that for what a call reads and writes.
 const SCRATCH: u64 = 1024;
 
+/// How long a held thread may take for a call, on a host that is overloaded.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Calls take microseconds: so often it is asked for again at once.
+const AT_ONCE: u32 = 1000;
+
+/// A thread that is traced. It is let go when this is dropped.
+struct Held {
+    tid: Pid,
+    /// The first of its process: it is waited for by who made the process.
+    is_first: bool,
+}
+
 /// A thread that stands still. It goes on where it stood when this is dropped.
 pub(super) struct Tracee {
-    pub(super) tid: Pid,
+    held: Held,
     registers: user_regs_struct,
     floats: user_fpregs_struct,
     /// Calls were made: its registers are not `registers`.
@@ -40,23 +55,22 @@ pub(super) struct Tracee {
 }
 
 impl Tracee {
-    /// Stops a thread. Until it is let go, it dies with this process.
-    pub(super) fn seize(tid: Pid) -> nix::Result<Self> {
+    /// Stops a thread of a process. Until it is let go, it dies with this process.
+    pub(super) fn seize(tid: Pid, process: Pid) -> nix::Result<Self> {
         let options = Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
         ptrace::seize(tid, options)?;
+        let held = Held { tid, is_first: tid == process };
         ptrace::interrupt(tid)?;
-        Self::stopped(tid)
+        held.stopped()
     }
 
     /// A thread that a held one made. It has not done anything yet.
-    pub(super) fn stopped(tid: Pid) -> nix::Result<Self> {
-        match waitpid(tid, Some(WaitPidFlag::__WALL))? {
-            WaitStatus::PtraceEvent(..) | WaitStatus::Stopped(..) => {}
-            _ => return Err(Errno::ESRCH),
-        }
-        let registers = ptrace::getregs(tid)?;
-        let floats = ptrace::getregset::<NT_PRFPREG>(tid)?;
-        Ok(Tracee { tid, registers, floats, used: false })
+    pub(super) fn born(tid: Pid, process: Pid) -> nix::Result<Self> {
+        Held { tid, is_first: tid == process }.stopped()
+    }
+
+    pub(super) fn tid(&self) -> Pid {
+        self.held.tid
     }
 
     /// Whether it waits in a call that can be made again.
@@ -84,8 +98,8 @@ impl Tracee {
         }
         // No call to make again: all of it is done here.
         registers.orig_rax = u64::MAX;
-        ptrace::setregset::<NT_PRFPREG>(self.tid, other.floats)?;
-        ptrace::setregs(self.tid, registers)?;
+        ptrace::setregset::<NT_PRFPREG>(self.tid(), other.floats)?;
+        ptrace::setregs(self.tid(), registers)?;
         self.registers = registers;
         Ok(())
     }
@@ -102,10 +116,10 @@ impl Tracee {
         registers.rax = number.cast_unsigned();
         registers.orig_rax = u64::MAX;
         [registers.rdi, registers.rsi, registers.rdx, registers.r10, registers.r8, registers.r9] = six;
-        ptrace::setregs(self.tid, registers)?;
+        ptrace::setregs(self.tid(), registers)?;
         self.used = true;
         self.step()?;
-        let given = ptrace::getregs(self.tid)?.rax;
+        let given = ptrace::getregs(self.tid())?.rax;
         match given.cast_signed() {
             error @ -4095..0 => Err(Errno::from_raw(c_int::try_from(-error).unwrap_or(0))),
             _ => Ok(given),
@@ -115,8 +129,8 @@ impl Tracee {
     fn step(&self) -> nix::Result<()> {
         let mut signal = None;
         loop {
-            ptrace::step(self.tid, signal.take())?;
-            match waitpid(self.tid, Some(WaitPidFlag::__WALL))? {
+            ptrace::step(self.tid(), signal.take())?;
+            match self.held.wait()? {
                 WaitStatus::Stopped(_, Signal::SIGTRAP) => return Ok(()),
                 // It made a thread or a process, and the call has not come to its end.
                 WaitStatus::PtraceEvent(..) => {}
@@ -133,13 +147,13 @@ impl Tracee {
 
     pub(super) fn write(&self, address: u64, bytes: &[u8]) -> nix::Result<()> {
         let there = RemoteIoVec { base: pointer(address)?, len: bytes.len() };
-        whole(process_vm_writev(self.tid, &[IoSlice::new(bytes)], &[there])?, bytes.len())
+        whole(process_vm_writev(self.tid(), &[IoSlice::new(bytes)], &[there])?, bytes.len())
     }
 
     pub(super) fn read<const N: usize>(&self, address: u64) -> nix::Result<[u8; N]> {
         let mut bytes = [0; N];
         let there = RemoteIoVec { base: pointer(address)?, len: N };
-        whole(process_vm_readv(self.tid, &mut [IoSliceMut::new(&mut bytes)], &[there])?, N)?;
+        whole(process_vm_readv(self.tid(), &mut [IoSliceMut::new(&mut bytes)], &[there])?, N)?;
         Ok(bytes)
     }
 }
@@ -152,12 +166,59 @@ fn whole(done: usize, asked: usize) -> nix::Result<()> {
     if done == asked { Ok(()) } else { Err(Errno::EFAULT) }
 }
 
+impl Held {
+    fn stopped(self) -> nix::Result<Tracee> {
+        match self.wait()? {
+            WaitStatus::PtraceEvent(..) | WaitStatus::Stopped(..) => {}
+            _ => return Err(Errno::ESRCH),
+        }
+        let registers = ptrace::getregs(self.tid)?;
+        let floats = ptrace::getregset::<NT_PRFPREG>(self.tid)?;
+        Ok(Tracee { held: self, registers, floats, used: false })
+    }
+
+    /// What has become of it next.
+    fn wait(&self) -> nix::Result<WaitStatus> {
+        self.wait_for(|| waitpid(self.tid, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)))
+    }
+
+    /// The first thread of a process that was killed has no end to be waited for before that of all others (ptrace(2), "Death
+    /// under ptrace"), but is a zombie.
+    fn wait_for(&self, mut look: impl FnMut() -> nix::Result<WaitStatus>) -> nix::Result<WaitStatus> {
+        let until = Instant::now() + PATIENCE;
+        let mut looked = 0;
+        loop {
+            match look()? {
+                WaitStatus::StillAlive if looked < AT_ONCE => std::thread::yield_now(),
+                WaitStatus::StillAlive if Instant::now() > until => return Err(Errno::ETIMEDOUT),
+                WaitStatus::StillAlive if self.is_first && proc::is_zombie(self.tid) => return Err(Errno::ESRCH),
+                WaitStatus::StillAlive => std::thread::sleep(Duration::from_millis(1)),
+                other => return Ok(other),
+            }
+            looked += 1;
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if ptrace::detach(self.tid, None).is_ok() || self.is_first {
+            return;
+        }
+        // It was killed. Its process ends for nobody before the end of each of its threads was seen by who traced it.
+        let ended = || match waitpid(self.tid, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG))? {
+            ended @ (WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => Ok(ended),
+            _ => Ok(WaitStatus::StillAlive),
+        };
+        let _ = self.wait_for(ended);
+    }
+}
+
 impl Drop for Tracee {
     fn drop(&mut self) {
-        // What is gone meanwhile needs neither.
         if self.used {
-            let _ = ptrace::setregs(self.tid, self.registers);
+            // One that was killed needs none.
+            let _ = ptrace::setregs(self.tid(), self.registers);
         }
-        let _ = ptrace::detach(self.tid, None);
     }
 }
