@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 use command_fds::FdMapping;
 
 use crate::accel::Accelerator;
+use crate::fork::Original;
 use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
-use crate::fork::Original;
 use console::Console;
 use monitor::Monitor;
 use process::Process;
@@ -157,7 +157,8 @@ impl Machine {
             monitor.saved(deadline)?;
             monitor.quit()
         })?;
-        self.process.wait(deadline.saturating_duration_since(Instant::now()))
+        self.process
+            .wait(deadline.saturating_duration_since(Instant::now()))
             .map(drop)
             .map_err(Error::io("save", state))
     }

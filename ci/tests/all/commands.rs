@@ -4,7 +4,6 @@ mod baseline;
 mod bisect;
 mod cache;
 mod clones;
-mod common;
 mod compare;
 mod fleet;
 mod kernels;

@@ -191,7 +191,9 @@ impl Held {
             match look()? {
                 WaitStatus::StillAlive if looked < AT_ONCE => std::thread::yield_now(),
                 WaitStatus::StillAlive if Instant::now() > until => return Err(Errno::ETIMEDOUT),
-                WaitStatus::StillAlive if self.is_first && proc::is_zombie(self.tid) => return Err(Errno::ESRCH),
+                WaitStatus::StillAlive if self.is_first && proc::is_zombie(self.tid) => {
+                    return Err(Errno::ESRCH);
+                }
                 WaitStatus::StillAlive => std::thread::sleep(Duration::from_millis(1)),
                 other => return Ok(other),
             }

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -104,7 +104,8 @@ static NURSERY: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
     std::thread::spawn(move || {
         for (mut command, answer) in orders {
             // Whoever asked is waiting; if not, the child ends with the answer.
-            let _ = answer.send(command.spawn().map(|child| Process::new(Pid::from_raw(child.id().cast_signed()))));
+            let _ = answer
+                .send(command.spawn().map(|child| Process::new(Pid::from_raw(child.id().cast_signed()))));
         }
     });
     Mutex::new(sender)

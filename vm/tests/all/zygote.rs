@@ -76,7 +76,10 @@ fn the_end_of_one_is_not_that_of_another() {
     assert_eq!(ask(&mut hung, "hang", Duration::from_millis(300)), Err(Ending::Deadline));
     panicked.send("panic").unwrap();
     let panic = std::iter::repeat_with(|| panicked.receive(Instant::now() + PATIENCE)).find_map(Result::err);
-    assert!(matches!(&panic, Some(Ending::Panic(line)) if line.contains("Attempted to kill init")), "{panic:?}");
+    assert!(
+        matches!(&panic, Some(Ending::Panic(line)) if line.contains("Attempted to kill init")),
+        "{panic:?}"
+    );
     assert!(panicked.console().contains("Kernel panic"), "{}", panicked.console());
     kill(killed.pid());
     let ending = killed.receive(Instant::now() + PATIENCE).unwrap_err();
@@ -147,5 +150,7 @@ fn copies_die_with_their_parent() {
 fn descendants(parent: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).unwrap();
     let children = tasks.flat_map(|task| std::fs::read_to_string(task.unwrap().path().join("children")));
-    children.flat_map(|text| text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect()
+    children
+        .flat_map(|text| text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
+        .collect()
 }

@@ -90,7 +90,9 @@ fn original(run: &mut Child) -> u32 {
 fn children(parent: u32) -> Vec<u32> {
     let tasks = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten();
     let texts = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    texts.flat_map(|text| text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>()).collect()
+    texts
+        .flat_map(|text| text.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
+        .collect()
 }
 
 fn is_qemu(pid: u32) -> bool {
