@@ -17,8 +17,14 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Done {
     find_qemu(args.install, &Progress::new())?;
-    cargo(&["test", "--workspace", "--no-fail-fast"])?;
+    cargo(&["test", "--workspace", "--no-fail-fast", "--", "--test-threads", &threads().to_string()])?;
     Ok(Exit::Passed)
+}
+
+/// How many tests of a program go on at once: there is always one that waits, for a machine that is silent or a build. More
+/// would starve machines, whose clocks and deadlines go on.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from) + 1
 }
 
 /// Runs one cargo command in the repository; its output is the user's.
