@@ -158,8 +158,8 @@ fn a_shell_has_the_container(left: &Left) {
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     let command = format!("{XTASK} repro {} --shell", left.place().display());
     // script(1) gives it a terminal.
-    let mut script = Command::new("script")
-        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+    let mut script = Command::new("timeout")
+        .args(["--foreground", "120", "script", "--quiet", "--return", "--command", &command, "/dev/null"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -179,6 +179,8 @@ fn a_shell_has_the_container(left: &Left) {
     until("# ");
     keys.write_all(format!("echo name: $(nsenter --target {pid} --uts hostname).\n").as_bytes()).unwrap();
     until("name: mycontainer.");
+    keys.write_all(b"nsrun run --uts --pid -- sh -c :; echo ended: $?.\n").unwrap();
+    until("ended: 0.");
     keys.write_all(b"exit\n").unwrap();
     assert!(script.wait().unwrap().success());
 }

@@ -48,23 +48,22 @@ fn end_machine() -> Box<dyn Error> {
     format!("the machine does not restart: {}", machine::restart()).into()
 }
 
-/// A shell on the console until it ends. setsid(1) makes the console its terminal; both were packed by the host.
+/// A shell on the console until it ends. setsid(1) makes the console its terminal; both were packed by the host. No scenario
+/// comes after it: its programs can wait for their children, as they are used to, and init reaps orphans itself.
 fn shell(term: &str) -> io::Result<()> {
     let console = File::options().read(true).write(true).open("/dev/ttyS0")?;
     let program = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
-    let ended = Command::new("/bin/setsid")
+    machine::reap_children_by_hand()?;
+    let shell = Command::new("/bin/setsid")
         .args(["--ctty", "--wait", program])
         .env_clear()
         .envs([("PATH", "/bin"), ("HOME", "/"), ("TERM", term)])
         .stdin(console.try_clone()?)
         .stdout(console.try_clone()?)
         .stderr(console)
-        .status();
-    match ended {
-        // The kernel reaps init's children unseen.
-        Err(error) if error.raw_os_error() == Some(Errno::ECHILD as i32) => Ok(()),
-        ended => ended.map(drop),
-    }
+        .spawn()?;
+    while process::wait_any()?.0.cast_unsigned() != shell.id() {}
+    Ok(())
 }
 
 fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()> {

@@ -158,6 +158,20 @@ pub fn wait(pid: i32) -> Result<Status> {
     }
 }
 
+/// Waits for the end of any child and reaps it: its id too. waitpid(2)
+pub fn wait_any() -> Result<(i32, Status)> {
+    loop {
+        match waitpid(None, None) {
+            Err(Errno::EINTR) => continue,
+            other => {
+                if let Some(ended) = ended(other?) {
+                    return Ok(ended);
+                }
+            }
+        }
+    }
+}
+
 /// Reaps a child that ended, if there is one: the one named, or any for `None`.
 pub fn reap(pid: Option<i32>) -> Result<Option<(i32, Status)>> {
     match waitpid(pid.map(Pid::from_raw), Some(WaitPidFlag::WNOHANG)) {

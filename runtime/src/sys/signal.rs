@@ -20,24 +20,30 @@ pub struct Arrived {
     pub from_kernel: bool,
 }
 
-/// Blocks every signal of this thread, so that [`wait`] gets them.
+/// Blocks every signal of this thread, so that [`wait`] gets them. SIGCHLD, too, if the caller's parent ignored it: then it
+/// never came, and a child that ended left nothing to wait for. wait(2)
 pub fn block_all() -> Result<()> {
+    set_default(libc::SIGCHLD)?;
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
 }
 
 /// Every signal's default disposition, and none blocked: what a program expects to start with.
 pub fn reset() -> Result<()> {
+    for signal in (1..=LAST).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
+        set_default(signal)?;
+    }
+    signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+fn set_default(signal: i32) -> Result<()> {
     // The kernel's own structure of four words: SIG_DFL, no flags, no restorer, empty mask. glibc's function refuses the
     // signals that it keeps for itself, and those may be ignored as well as any other.
     let default = [0u64; 4];
-    for signal in (1..=LAST).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
-        let none = std::ptr::null_mut::<u64>();
-        let size = std::mem::size_of::<u64>();
-        // SAFETY: the kernel reads at most four words from the array; SIG_DFL runs no code of this process.
-        let set = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, size) };
-        Errno::result(set)?;
-    }
-    signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+    let none = std::ptr::null_mut::<u64>();
+    let size = std::mem::size_of::<u64>();
+    // SAFETY: the kernel reads at most four words from the array; SIG_DFL runs no code of this process.
+    let set = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, size) };
+    Errno::result(set).map(drop)
 }
 
 /// Waits for the next signal that somebody else sends; all must be blocked, and then SIGPIPE stays pending even if it is

@@ -192,6 +192,23 @@ fn exec_joins_everything(#[case] more: &[&str]) {
     assert_eq!(sets, ["0000000000000000", less, less, less, "0000000000000000", "1"]);
 }
 
+#[rstest]
+#[case::a_container("run")]
+#[case::with_an_init("run --pid --init")]
+#[case::a_program_in_one("exec PID")]
+fn a_caller_that_ignores_the_end_of_children_does_not_matter(#[case] command: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let container = Background::start(&["--uts"]);
+    let command = command.replace("PID", &container.pid.to_string());
+    let mut caller = Command::new("timeout");
+    caller.args(["20", "env", "--ignore-signal=CHLD", nsrun()]).args(command.split(' '));
+    let caller = caller.args(["--", "/bin/sh", "-c", "exit 9"]).stdin(Stdio::null()).output();
+    let said = Said::of(caller.unwrap());
+    assert_eq!((said.code, said.err.as_str()), (Some(9), ""));
+}
+
 #[test]
 fn exec_enters_a_chroot_too() {
     if !need(Need::Root) {
