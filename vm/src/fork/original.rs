@@ -224,3 +224,114 @@ fn descriptor(fd: RawFd) -> nix::Result<u64> {
 fn pid(number: u64) -> Pid {
     Pid::from_raw(i32::try_from(number).expect("the kernel's numbers of processes are pid_t"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use nix::sys::epoll::{Epoll, EpollCreateFlags};
+
+    use super::*;
+
+    /// Set for the process that the tests fork: what else it has.
+    const SUBJECT: &str = "VM_TEST_SUBJECT";
+
+    /// Not a test of its own: a process with some threads that wait.
+    #[test]
+    fn subject() {
+        let Ok(what) = std::env::var(SUBJECT) else { return };
+        let _epoll = (what == "epoll").then(|| Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap());
+        for _ in 0..3 {
+            std::thread::spawn(|| {
+                loop {
+                    std::thread::park()
+                }
+            });
+        }
+        println!("\nready");
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn start(what: &str) -> (Child, Result<Original, Unforkable>) {
+        let (hatch, end) = UnixStream::pair().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "fork::original::tests::subject", "--nocapture"])
+            .env(SUBJECT, what)
+            .stdin(OwnedFd::from(end))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap() == "ready"));
+        let original = Original::new(child.id(), (hatch, 0));
+        (child, original)
+    }
+
+    /// In which call each thread waits, with what arguments, and where its stack and its program are: proc_pid_syscall(5).
+    /// The first thread is left out, for the test library wakes it now and then.
+    fn waits(process: u32) -> Vec<String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let threads = proc::threads(Pid::from_raw(process.cast_signed())).unwrap();
+            let read = |thread| fs::read_to_string(format!("/proc/{process}/task/{thread}/syscall"));
+            let calls: Vec<_> =
+                threads.into_iter().skip(1).map(|thread| read(thread).unwrap_or_default()).collect();
+            if !calls.iter().any(|call| call.starts_with("running")) {
+                return calls;
+            }
+            assert!(Instant::now() < until, "{calls:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn each_thread_waits_where_it_waited_and_so_does_that_of_a_copy() {
+        let (mut child, original) = start("threads");
+        let before = waits(child.id());
+        assert!(before.len() >= 4, "{before:?}");
+        let copy = original.unwrap().fork(&[]).unwrap();
+        assert_eq!(waits(child.id()), before);
+        assert_eq!(waits(copy.id()), before);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_made_whole_is_ended() {
+        let (mut child, original) = start("part");
+        let file = fs::File::open("/dev/null").unwrap();
+        let refused = original.unwrap().fork(&[(file.into(), -1)]).unwrap_err();
+        assert_eq!(refused.to_string(), "recvmsg: EBADF: Bad file number");
+        let subjects = || {
+            let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("environ"));
+            processes.filter_map(|path| fs::read(path).ok()).filter(|environment| {
+                environment.split(|byte| *byte == 0).any(|word| word == b"VM_TEST_SUBJECT=part")
+            })
+        };
+        assert_eq!(subjects().count(), 1, "the original alone");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn what_two_would_share_is_refused() {
+        let (mut child, original) = start("epoll");
+        let refused = original.err().expect("an epoll instance is refused").to_string();
+        assert!(refused.contains("anon_inode:[eventpoll], of which a copy cannot have its own"), "{refused}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_at_work_is_not_forked() {
+        let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let (hatch, _end) = UnixStream::pair().unwrap();
+        let refused = Original::new(child.id(), (hatch, 0)).err().expect("it never waits");
+        assert!(matches!(refused, Unforkable::Restless), "{refused}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}

@@ -28,7 +28,7 @@ impl Process {
         Process { pid, status: None }
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.pid.as_raw().cast_unsigned()
     }
 

@@ -1,5 +1,6 @@
 //! Machines that are copied from one that was used before.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -42,6 +43,49 @@ fn copies_go_on_where_the_original_was_stopped_and_know_nothing_of_each_other() 
     let mut clone = template.start().unwrap();
     assert_eq!(say(&mut clone, "read"), "GOT nothing");
     assert!(template.is_unchanged());
+}
+
+#[test]
+fn a_copy_has_the_same_threads_and_its_own_descriptors() {
+    let template = template();
+    let zygote = zygote(&template);
+    let copy = zygote.start().unwrap();
+    assert_eq!(blocked_signals(copy.pid()), blocked_signals(zygote.pid()));
+    let (theirs, its_own) = (descriptors(zygote.pid()), descriptors(copy.pid()));
+    assert_eq!(theirs.keys().collect::<Vec<_>>(), its_own.keys().collect::<Vec<_>>());
+    let both = |what: &str| {
+        let theirs = theirs.values().filter(|descriptor| descriptor.starts_with(what)).collect::<Vec<_>>();
+        let shared = its_own.values().filter(|descriptor| theirs.contains(descriptor)).count();
+        (theirs.len(), shared)
+    };
+    // Its errors go where its console goes. The only socket that both have is the one by which files are given.
+    assert_eq!(both("socket:"), (5, 1), "{theirs:?} {its_own:?}");
+    assert!(matches!(both("anon_inode:[eventfd]"), (3.., 0)), "{theirs:?} {its_own:?}");
+}
+
+/// Of each thread, in their order.
+fn blocked_signals(process: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let mut tasks: Vec<_> = tasks.map(|task| task.unwrap().path()).collect();
+    tasks.sort();
+    assert!(tasks.len() > 2, "{tasks:?}");
+    let statuses = tasks.iter().map(|task| std::fs::read_to_string(task.join("status")).unwrap());
+    statuses
+        .map(|status| status.lines().find(|line| line.starts_with("SigBlk")).unwrap().to_owned())
+        .collect()
+}
+
+/// What each stands for; what counts, with the kernel's number of it.
+fn descriptors(process: u32) -> BTreeMap<u32, String> {
+    let entries = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap();
+    let describe = |entry: std::fs::DirEntry| {
+        let fd = entry.file_name().to_string_lossy().parse().unwrap();
+        let what = std::fs::read_link(entry.path()).unwrap().to_string_lossy().into_owned();
+        let info = std::fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}")).unwrap();
+        let number = info.lines().find_map(|line| line.strip_prefix("eventfd-id:")).unwrap_or("");
+        (fd, format!("{what} {number}"))
+    };
+    entries.map(|entry| describe(entry.unwrap())).collect()
 }
 
 #[test]
