@@ -107,7 +107,7 @@ fn warm(lab: &Lab<'_>) -> Result<Option<Source>, Error> {
         return Ok(None);
     }
     let source = Source::open(Isolation::Clone, &lab.testbed.config, lab.cache, lab.progress)?;
-    source.warm().map_err(|cold| Error::broken("a warm clone", cold))?;
+    source.warm(usize::MAX).map_err(|cold| Error::broken("a warm clone", cold))?;
     Ok(Some(source))
 }
 

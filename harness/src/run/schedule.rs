@@ -20,9 +20,9 @@ use crate::report::{self, Again, Outcome, Percentiles};
 use crate::repro::{self, Trace};
 use crate::scenario::Scenario;
 
-/// Scenarios for which it is worth while to exercise a clone first: that takes as long as two of them in clones that begin
-/// cold, and keeps one job busy while the others wait.
-const MANY: usize = 4;
+/// Scenarios for which it is worth while to exercise a clone first: that takes as long as one of them in a clone that begins
+/// cold, while other jobs wait.
+const SOME: usize = 4;
 
 /// The only runtime so far: this project's own.
 const RUNTIME: &str = "nsrun";
@@ -69,8 +69,8 @@ impl<'a> Line<'a> {
         // On KVM nothing is translated.
         let cold = testbed.accel.accelerator == Accelerator::Tcg && options.isolation == Isolation::Clone;
         if cold
-            && scenarios >= MANY
-            && let Err(why) = source.warm()
+            && scenarios >= SOME
+            && let Err(why) = source.warm(scenarios)
         {
             progress.warn(&slower(&testbed.name, &why));
         }

@@ -86,13 +86,13 @@ impl Source {
         Ok(Source::Template(Box::new(Clones { template, zygote: RwLock::default(), ready })))
     }
 
-    /// From here on clones begin with code that QEMU has translated already, as far as they can.
+    /// From here on clones, of which there will be so many, begin with code that QEMU has translated already.
     ///
     /// # Errors
     /// Why they cannot; they are what they were.
-    pub(crate) fn warm(&self) -> Result<(), Cold> {
+    pub(crate) fn warm(&self, scenarios: usize) -> Result<(), Cold> {
         if let Source::Template(clones) = self {
-            *clones.zygote.write().expect(NO_PANIC) = Some(warm::zygote(&clones.template)?);
+            *clones.zygote.write().expect(NO_PANIC) = Some(warm::zygote(&clones.template, scenarios)?);
         }
         Ok(())
     }
