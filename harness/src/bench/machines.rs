@@ -185,7 +185,14 @@ fn compare(rows: &mut [Row], group: &str, (base_group, base): (&str, &str)) {
 /// until they are written to the disk, 20 MB and more that all clones share. proc_pid_smaps(5)
 fn private(machine: &Machine) -> Option<f64> {
     let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", machine.pid())).ok()?;
-    kibibytes(&rollup, "Anonymous:").map(|kibibytes| kibibytes * 1024.0 / 1e6)
+    unshared(&rollup).map(|kibibytes| kibibytes * 1024.0 / 1e6)
+}
+
+/// Of what it shares with the one that it was copied from, each of the two is charged a half.
+fn unshared(rollup: &str) -> Option<f64> {
+    let (all, charged) = (kibibytes(rollup, "Anonymous:")?, kibibytes(rollup, "Pss_Anon:")?);
+    let shared = 2.0 * (all - charged);
+    Some(all - shared)
 }
 
 fn kibibytes(rollup: &str, name: &str) -> Option<f64> {
@@ -199,8 +206,10 @@ mod tests {
 
     #[test]
     fn what_the_kernel_says_of_private_memory() {
-        let rollup = "Rss:  900 kB\nPrivate_Dirty:   7 kB\nAnonymous:    20480 kB\nAnonHugePages: 5 kB\n";
-        assert_eq!(kibibytes(rollup, "Anonymous:"), Some(20480.0));
-        assert_eq!(kibibytes("Rss: 900 kB\n", "Anonymous:"), None);
+        let rollup = "Rss:  900 kB\nPss_Anon:   20480 kB\nAnonymous:    20480 kB\nAnonHugePages: 5 kB\n";
+        assert_eq!(unshared(rollup), Some(20480.0));
+        // 50 of its own, and 400 that two share.
+        assert_eq!(unshared("Pss_Anon: 250 kB\nAnonymous: 450 kB\n"), Some(50.0));
+        assert_eq!(unshared("Rss: 900 kB\nAnonymous: 20480 kB\n"), None);
     }
 }
