@@ -20,11 +20,27 @@ pub struct Arrived {
     pub from_kernel: bool,
 }
 
-/// Blocks every signal of this thread, so that [`wait`] gets them. SIGCHLD, too, if the caller's parent ignored it: then it
-/// never came, and a child that ended left nothing to wait for. wait(2)
+/// Blocks every signal of this thread, so that [`wait`] gets them, but those that the caller was started to ignore, as
+/// nohup(1) does: blocked, they would come all the same. SIGCHLD comes in any case: while it is ignored, a child that ended
+/// leaves nothing to wait for (wait(2)). That SIGPIPE is ignored is Rust's own doing.
 pub fn block_all() -> Result<()> {
     set_default(libc::SIGCHLD)?;
-    signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)
+    let mut blocked = SigSet::all();
+    for signal in Signal::iterator().filter(|signal| *signal != Signal::SIGPIPE) {
+        if is_ignored(signal)? {
+            blocked.remove(signal);
+        }
+    }
+    signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)
+}
+
+fn is_ignored(signal: Signal) -> Result<bool> {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: no new action is given, and the old one is written to an object of its type, alive for the call.
+    let asked = unsafe { libc::sigaction(signal as i32, std::ptr::null(), action.as_mut_ptr()) };
+    Errno::result(asked)?;
+    // SAFETY: the call succeeded, so it was filled in.
+    Ok(unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN)
 }
 
 /// Every signal's default disposition, and none blocked: what a program expects to start with.
@@ -46,7 +62,7 @@ fn set_default(signal: i32) -> Result<()> {
     Errno::result(set).map(drop)
 }
 
-/// Waits for the next signal that somebody else sends; all must be blocked, and then SIGPIPE stays pending even if it is
+/// Waits for the next signal that somebody else sends; they must be blocked ([`block_all`]), and then SIGPIPE stays pending even if it is
 /// ignored: a process that writes where nobody reads sends it to itself. sigwaitinfo(2)
 pub fn wait() -> Result<Arrived> {
     let all = SigSet::all();

@@ -76,6 +76,34 @@ fn a_signal_for_nsrun_is_one_for_the_program(
     assert!(!alive(container.pid));
 }
 
+#[test]
+fn a_signal_that_nsrun_was_started_to_ignore_is_none_for_the_program() {
+    if !need(Need::Root) {
+        return;
+    }
+    // As nohup(1) starts it, which also looks after the terminal.
+    let mut caller = Command::new("env");
+    caller.args(["--ignore-signal=HUP", nsrun(), "run", "--", "/bin/sh", "-c", "echo ready; read x; exit 9"]);
+    let mut caller = caller.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(caller.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    // A second one tells that the first was dealt with: nsrun takes its signals one after another.
+    let nsrun = i32::try_from(caller.id()).unwrap();
+    for signal in [Signal::SIGHUP, Signal::SIGWINCH] {
+        runtime::sys::signal::kill(nsrun, signal).unwrap();
+    }
+    eventually("nsrun has taken them", || {
+        let status = std::fs::read_to_string(format!("/proc/{nsrun}/status")).unwrap();
+        let mut pending =
+            status.lines().filter(|line| line.starts_with("SigPnd:") || line.starts_with("ShdPnd:"));
+        pending.all(|line| line.ends_with("0000000000000000")) && status.contains("State:\tS")
+    });
+    // The end of its input ends it.
+    drop(caller.stdin.take());
+    assert_eq!(caller.wait().unwrap().code(), Some(9));
+}
+
 #[rstest]
 #[case(&["--all"])]
 #[case(&["--all", "--user"])]
@@ -141,7 +169,8 @@ fn a_signal_during_set_up_undoes_it(#[case] signal: Signal, #[case] flags: &[&st
     // The container's side waits in sethostname(2). strace notices only afterwards that it was killed there.
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=sethostname"]);
-    strace.args(["-e", "inject=sethostname:delay_enter=2000000", nsrun(), "run", "--uts"]);
+    strace.args(["-e", "inject=sethostname:delay_enter=2000000"]);
+    strace.args(["env", "--default-signal", nsrun(), "run", "--uts"]);
     let strace = strace.args(flags).args(["--", "true"]).stderr(Stdio::piped()).spawn();
     let strace = strace.expect("strace(1) runs: apt-get install strace");
     let name = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -283,7 +312,8 @@ fn a_trace_that_nobody_reads_any_more_neither_ends_the_container_nor_leaves_anyt
 /// again until it ends: a first Ctrl-C may meet the shell that is about to become the program. script(1) asks `$SHELL` to
 /// run it, and Ctrl-C would end a shell that stays, as dash does, hence the `exec`.
 fn on_a_terminal(flags: &str, program: &str, typed: &'static [u8]) -> Said {
-    let command = format!("exec {} run {flags} -- /bin/sh -c '{program}'", nsrun());
+    // Who runs these tests may ignore Ctrl-C, as a shell's background jobs do.
+    let command = format!("exec env --default-signal {} run {flags} -- /bin/sh -c '{program}'", nsrun());
     let mut script = Command::new("script");
     script.args(["--quiet", "--flush", "--return", "--command", &command, "/dev/null"]);
     let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
