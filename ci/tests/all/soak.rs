@@ -135,19 +135,51 @@ fn a_machine_that_is_killed_at_any_moment_costs_no_more_than_its_verdict() {
             }
         }
         let (code, report) = run.end();
-        missed += check(code, &report, &format!("killed after {after:?}"));
+        missed += check(code, &report, &SCENARIOS, &format!("killed after {after:?}"));
     }
     eprintln!("{killed} killed, {missed} verdicts lost");
     assert!(killed > 0 && missed > 0, "nothing was tried: {killed} killed, {missed} lost");
     assert_nothing_is_left(cache.path());
 }
 
+/// So many that one machine is used first, and copied for each. They take two seconds, most of which they wait.
+const WAITING: [&str; 4] = ["n0", "n1", "n2", "n3"];
+
+#[test]
+fn a_copy_that_is_killed_costs_its_verdict_and_the_original_none() {
+    let (cache, folder) = (own_cache(), TempDir::new().unwrap());
+    for name in WAITING {
+        fs::write(folder.path().join(name).with_extension("toml"), include_str!("kvm/scenario.toml"))
+            .unwrap();
+    }
+    let arguments = ["--accel", "tcg", "--jobs", "4", folder.path().to_str().unwrap()];
+    assert_eq!(start(&arguments, cache.path()).end().0, Some(0));
+    for round in 0..rounds(6) {
+        let mut run = start(&arguments, cache.path());
+        let mut machines = Vec::new();
+        while run.is_running() && machines.len() <= WAITING.len() {
+            machines = run.machines();
+        }
+        let after = Duration::from_millis(random(500));
+        std::thread::sleep(after);
+        // The numbers of processes grow, but for the one time that they begin anew.
+        machines.sort_unstable();
+        let copy = round % 2 == 1;
+        let victim = machines[if copy { 1 + random(WAITING.len() as u64) as usize } else { 0 }];
+        signal::kill(victim, Signal::SIGKILL).unwrap();
+        let (code, report) = run.end();
+        let when = format!("the {} was killed after {after:?}", if copy { "copy" } else { "original" });
+        assert_eq!(check(code, &report, &WAITING, &when), usize::from(copy), "{when}");
+    }
+    assert_nothing_is_left(cache.path());
+}
+
 /// Each scenario once, none passed without its evidence, and at most one lost. How many were lost.
 #[track_caller]
-fn check(code: Option<i32>, report: &Value, when: &str) -> usize {
+fn check(code: Option<i32>, report: &Value, scenarios: &[&str], when: &str) -> usize {
     let results = report["results"].as_array().unwrap();
     let names: Vec<_> = results.iter().map(|result| result["scenario"].as_str().unwrap()).collect();
-    assert_eq!(names, SCENARIOS, "{when}");
+    assert_eq!(names, scenarios, "{when}");
     let (passed, lost): (Vec<_>, Vec<_>) = results.iter().partition(|result| result["status"] == "pass");
     for result in passed {
         let steps = result["steps"].as_array().unwrap();
