@@ -255,7 +255,17 @@ mod tests {
         }
     }
 
-    fn start(what: &str) -> (Child, Result<Original, Unforkable>) {
+    /// Ends with the test, also with one that fails.
+    struct Subject(Child);
+
+    impl Drop for Subject {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    fn start(what: &str) -> (Subject, Result<Original, Unforkable>) {
         let (hatch, end) = UnixStream::pair().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "fork::original::tests::subject", "--nocapture"])
@@ -267,7 +277,7 @@ mod tests {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap() == "ready"));
         let original = Original::new(child.id(), (hatch, 0));
-        (child, original)
+        (Subject(child), original)
     }
 
     /// In which call each thread waits, with what arguments, and where its stack and its program are: proc_pid_syscall(5).
@@ -289,19 +299,17 @@ mod tests {
 
     #[test]
     fn each_thread_waits_where_it_waited_and_so_does_that_of_a_copy() {
-        let (mut child, original) = start("threads");
-        let before = waits(child.id());
+        let (subject, original) = start("threads");
+        let before = waits(subject.0.id());
         assert!(before.len() >= 4, "{before:?}");
         let copy = original.unwrap().fork(&[]).unwrap();
-        assert_eq!(waits(child.id()), before);
+        assert_eq!(waits(subject.0.id()), before);
         assert_eq!(waits(copy.id()), before);
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     #[test]
     fn a_copy_that_cannot_be_made_whole_is_ended() {
-        let (mut child, original) = start("part");
+        let (_subject, original) = start("part");
         let file = fs::File::open("/dev/null").unwrap();
         let refused = original.unwrap().fork(&[(file.into(), -1)]).unwrap_err();
         assert_eq!(refused.to_string(), "recvmsg: EBADF: Bad file number");
@@ -312,26 +320,20 @@ mod tests {
             })
         };
         assert_eq!(subjects().count(), 1, "the original alone");
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     #[test]
     fn what_two_would_share_is_refused() {
-        let (mut child, original) = start("epoll");
+        let (_subject, original) = start("epoll");
         let refused = original.err().expect("an epoll instance is refused").to_string();
         assert!(refused.contains("anon_inode:[eventpoll], of which a copy cannot have its own"), "{refused}");
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 
     #[test]
     fn a_process_at_work_is_not_forked() {
-        let mut child = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let subject = Subject(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
         let (hatch, _end) = UnixStream::pair().unwrap();
-        let refused = Original::new(child.id(), (hatch, 0)).err().expect("it never waits");
+        let refused = Original::new(subject.0.id(), (hatch, 0)).err().expect("it never waits");
         assert!(matches!(refused, Unforkable::Restless), "{refused}");
-        child.kill().unwrap();
-        child.wait().unwrap();
     }
 }
