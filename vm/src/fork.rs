@@ -59,14 +59,3 @@ pub enum Unforkable {
     #[error("/proc: {0}")]
     Proc(#[from] io::Error),
 }
-
-/// Names what was done.
-trait At<T> {
-    fn at(self, step: &'static str) -> Result<T, Unforkable>;
-}
-
-impl<T> At<T> for nix::Result<T> {
-    fn at(self, step: &'static str) -> Result<T, Unforkable> {
-        self.map_err(|errno| Unforkable::Step { step, errno })
-    }
-}

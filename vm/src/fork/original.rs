@@ -13,7 +13,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
 use super::tracee::Tracee;
-use super::{At, Unforkable, proc};
+use super::{Unforkable, proc};
 use crate::machine::process::Process;
 
 /// How long it may take until all threads wait. They do so at once, but for what they have begun.
@@ -156,6 +156,17 @@ impl Drop for Newborn {
             // Before its threads are let go. It may be dead already.
             let _ = kill(self.first.tid(), Signal::SIGKILL);
         }
+    }
+}
+
+/// Names what was done.
+trait At<T> {
+    fn at(self, step: &'static str) -> Result<T, Unforkable>;
+}
+
+impl<T> At<T> for nix::Result<T> {
+    fn at(self, step: &'static str) -> Result<T, Unforkable> {
+        self.map_err(|errno| Unforkable::Step { step, errno })
     }
 }
 
