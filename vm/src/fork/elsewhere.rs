@@ -14,7 +14,7 @@ impl Original {
         Err(Unforkable::Architecture)
     }
 
-    pub(crate) fn fork(&self, _files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
+    pub(crate) fn fork(&mut self, _files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
         match *self {}
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Original {
     hatch: (UnixStream, RawFd),
     /// Of the process's descriptors those that count, and what they had counted.
     eventfds: Vec<(RawFd, u32)>,
+    /// Whether a copy was begun that did not become whole.
+    is_spoilt: bool,
 }
 
 impl Original {
@@ -63,11 +65,15 @@ impl Original {
                 Some(_) => return Err(Unforkable::Descriptor { fd, what }),
             }
         }
-        Ok(Original { process, hatch, eventfds })
+        Ok(Original { process, hatch, eventfds, is_spoilt: false })
     }
 
     /// A copy, with these files in the place of those that had the numbers. It runs when this returns.
-    pub(crate) fn fork(&self, files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
+    pub(crate) fn fork(&mut self, files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
+        if self.is_spoilt {
+            return Err(Unforkable::Spoilt);
+        }
+        self.is_spoilt = true;
         let (mut original, others) = hold(self.process)?;
         let place = number_of(&mut original)?;
         let born = original.call(libc::SYS_clone, [word(PROCESS), 0, 0, place]).at("clone(CLONE_PARENT)")?;
@@ -81,6 +87,7 @@ impl Original {
         for mut other in others {
             newborn.add(&mut other)?;
         }
+        self.is_spoilt = false;
         Ok(newborn.release())
     }
 
@@ -313,17 +320,23 @@ mod tests {
         let (subject, original) = start("threads");
         let before = waits(subject.0.id());
         assert!(before.len() >= 4, "{before:?}");
-        let copy = original.unwrap().fork(&[]).unwrap();
+        let mut original = original.unwrap();
+        let copies = [original.fork(&[]).unwrap(), original.fork(&[]).unwrap()];
         assert_eq!(waits(subject.0.id()), before);
-        assert_eq!(waits(copy.id()), before);
+        for copy in &copies {
+            assert_eq!(waits(copy.id()), before);
+        }
     }
 
     #[test]
     fn a_copy_that_cannot_be_made_whole_is_ended() {
         let (_subject, original) = start("part");
         let file = fs::File::open("/dev/null").unwrap();
-        let refused = original.unwrap().fork(&[(file.into(), -1)]).unwrap_err();
+        let mut original = original.unwrap();
+        let refused = original.fork(&[(file.into(), -1)]).unwrap_err();
         assert_eq!(refused.to_string(), "recvmsg: EBADF: Bad file number");
+        let refused = original.fork(&[]).unwrap_err();
+        assert!(matches!(refused, Unforkable::Spoilt), "{refused}");
         let subjects = || {
             let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("environ"));
             processes.filter_map(|path| fs::read(path).ok()).filter(|environment| {
