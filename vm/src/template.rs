@@ -86,12 +86,18 @@ impl Template {
     }
 
     /// A new machine that is exercised, and then stopped for good, for others to go on from where it was.
-    pub fn zygote(&self, exercise: impl FnOnce(&mut Machine) -> Result<()>) -> Result<Zygote> {
+    ///
+    /// # Errors
+    /// What the exercise came to, or what keeps the machine from being started, stopped or copied.
+    pub fn zygote<E: From<Error>>(
+        &self,
+        exercise: impl FnOnce(&mut Machine) -> std::result::Result<(), E>,
+    ) -> std::result::Result<Zygote, E> {
         let (hatch, hatch_end) = UnixStream::pair().map_err(Error::io("open", "a socket"))?;
         let inherited = FdMapping { parent_fd: hatch_end.into(), child_fd: fd::HATCH };
         let mut machine = self.start_with(Screen::Kept, Some(inherited))?;
         exercise(&mut machine)?;
-        Zygote::new(machine, hatch, &self.config, PATIENCE)
+        Ok(Zygote::new(machine, hatch, &self.config, PATIENCE)?)
     }
 
     fn start_with(&self, screen: Screen, inherited: Option<FdMapping>) -> Result<Machine> {

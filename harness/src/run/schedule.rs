@@ -261,7 +261,7 @@ impl<'a> Line<'a> {
 }
 
 fn slower(kernel: &str, why: &impl std::fmt::Display) -> String {
-    format!("{kernel}: each clone begins cold, and takes some 0.3 s longer: {why}")
+    format!("{kernel}: each clone begins cold, and takes some 0.25 s longer: {why}")
 }
 
 fn is_good(outcome: &Outcome) -> bool {

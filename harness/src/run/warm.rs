@@ -12,7 +12,7 @@ use vm::{Error, Machine, Template, Zygote};
 use super::drive::drive;
 use super::tap::Nobody;
 use crate::evidence::Evidence;
-use crate::judge::{Status, judge};
+use crate::judge::{Status, Verdict, judge};
 use crate::plan::{After, Plan};
 use crate::scenario::{self, Scenario};
 
@@ -33,28 +33,21 @@ pub(crate) enum Cold {
 
 /// What clones of a template are copied from, in which so many scenarios are to be run.
 pub(super) fn zygote(template: &Template, scenarios: usize) -> Result<Zygote, Cold> {
-    let mut verdict = None;
-    let zygote = template.zygote(|machine| {
-        verdict = Some(exercise(machine, &scenario(scenarios)));
-        Ok(())
-    })?;
-    match verdict {
-        Some((Status::Pass, _)) => {}
-        Some((status, reason)) => return Err(Cold::Exercise(status, reason)),
-        None => unreachable!("a machine is exercised before it is copied"),
-    }
+    let zygote = template.zygote(|machine| exercise(machine, &scenario(scenarios)))?;
     trial(&zygote)?;
     Ok(zygote)
 }
 
-fn exercise(machine: &mut Machine, scenario: &Scenario) -> (Status, Option<String>) {
+fn exercise(machine: &mut Machine, scenario: &Scenario) -> Result<(), Cold> {
     let driven = drive(machine, scenario.plan(), After::TakeDown, &Nobody);
     let mut evidence = Evidence::collect(&driven.request.key, &driven.lines);
     if let Some(ending) = driven.ending {
         evidence.lose(ending.to_string());
     }
-    let verdict = judge(scenario, &evidence);
-    (verdict.status, verdict.reason)
+    match judge(scenario, &evidence) {
+        Verdict { status: Status::Pass, .. } => Ok(()),
+        Verdict { status, reason, .. } => Err(Cold::Exercise(status, reason)),
+    }
 }
 
 fn scenario(scenarios: usize) -> Scenario {

@@ -24,7 +24,7 @@ const WAITS: [i64; 6] = [
     libc::SYS_epoll_pwait,
     libc::SYS_restart_syscall,
 ];
-/// What a call gives that is to be made again, and that program never sees (include/linux/errno.h): ERESTARTSYS and
+/// What a call gives that is to be made again, and that no program ever sees (include/linux/errno.h): ERESTARTSYS and
 /// ERESTARTNOHAND with the same arguments, ERESTART_RESTARTBLOCK as the kernel remembers it.
 const AGAIN: [i64; 2] = [-512, -514];
 const AS_REMEMBERED: i64 = -516;

@@ -19,7 +19,7 @@ fn template() -> Template {
 fn zygote(template: &Template) -> Zygote {
     let exercise = |machine: &mut Machine| {
         assert_eq!(ask(machine, "write before", PATIENCE).unwrap(), "GOT written");
-        Ok(())
+        Ok::<(), Error>(())
     };
     template.zygote(exercise).expect("a zygote")
 }
