@@ -1,60 +1,89 @@
 //! What the parent does once the child is there: all that needs rights outside of the container.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::cgroup::{self, Group};
+use crate::connect::{Network, configure, parse};
 use crate::identity;
 use crate::launch::Job;
-use crate::net::{Address, Net, VethPair};
+use crate::net::{Net, VethPair};
 use crate::running::{Moved, Teardown};
 use crate::spec::{Device, Veth};
 use crate::step::{Failure, Fault, Step};
 use crate::steps::{Phase, Planned};
 use crate::sys::Errno;
 
-/// Carries out the parent's steps for the child `pid`, and tells `done` of each.
-pub(crate) fn attach(
-    job: &Job<'_>,
+/// What is done from outside, for one child.
+pub(crate) struct Outside<'a> {
+    job: &'a Job<'a>,
     pid: i32,
-    teardown: &mut Teardown,
-    mut done: impl FnMut(&Planned),
-) -> Result<(), Failure> {
-    if let Some(leader) = job.entry {
-        let entered = cgroup::follow(pid, leader);
-        let clone = job.only(Step::Clone);
-        entered.map_err(|fault| Failure { step: Step::EnterCgroup, ..job.failure(clone, fault) })?;
-    }
-    for (_, planned) in job.phase(Phase::Attach) {
-        perform(job, planned, pid, teardown).map_err(|fault| job.failure(planned, fault))?;
-        done(planned);
-    }
-    Ok(())
+    teardown: &'a mut Teardown,
+    network: Option<Network>,
 }
 
-fn perform(job: &Job<'_>, planned: &Planned, pid: i32, teardown: &mut Teardown) -> Result<(), Fault> {
-    let spec = job.spec;
-    match planned.step {
-        Step::IdMap => identity::write_maps(spec, pid),
-        Step::Cgroup => {
-            teardown.cgroup = spec.cgroup.as_ref().map(Group::make).transpose()?;
-            Ok(())
+impl<'a> Outside<'a> {
+    pub(crate) fn of(job: &'a Job<'_>, pid: i32, teardown: &'a mut Teardown) -> Self {
+        Outside { job, pid, teardown, network: None }
+    }
+
+    /// The network that was made for the child to enter.
+    pub(crate) fn network(&self) -> Option<BorrowedFd<'_>> {
+        self.network.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Carries out the parent's steps of one phase, and tells `done` of each.
+    pub(crate) fn perform(&mut self, phase: Phase, mut done: impl FnMut(&Planned)) -> Result<(), Failure> {
+        let job = self.job;
+        for (_, planned) in job.phase(phase) {
+            self.step(planned).map_err(|fault| job.failure(planned, fault))?;
+            done(planned);
         }
-        Step::EnterCgroup => teardown.cgroup.as_ref().map_or(Ok(()), |group| group.enter(pid)),
-        Step::Link => link(&spec.links[planned.position()], pid, teardown),
-        Step::Device => device(&spec.devices[planned.position()], pid, teardown),
-        _ => Err(Errno::ENOSYS.into()),
+        Ok(())
+    }
+
+    /// The child joins a process of another cgroup.
+    pub(crate) fn enter_cgroup_of(&self, leader: i32) -> Result<(), Failure> {
+        let clone = self.job.only(Step::Clone);
+        let entered = cgroup::follow(self.pid, leader);
+        entered.map_err(|fault| Failure { step: Step::EnterCgroup, ..self.job.failure(clone, fault) })
+    }
+
+    fn step(&mut self, planned: &Planned) -> Result<(), Fault> {
+        let spec = self.job.spec;
+        match planned.step {
+            Step::Unshare => {
+                self.network = Some(Network::make()?);
+                Ok(())
+            }
+            Step::IdMap => identity::write_maps(spec, self.pid),
+            Step::Cgroup => {
+                self.teardown.cgroup = spec.cgroup.as_ref().map(Group::make).transpose()?;
+                Ok(())
+            }
+            Step::EnterCgroup => self.teardown.cgroup.as_ref().map_or(Ok(()), |group| group.enter(self.pid)),
+            Step::Link => link(&spec.links[planned.position()], self.inside()?, self.teardown),
+            Step::Device => device(&spec.devices[planned.position()], self.inside()?, self.teardown),
+            _ => configure(&self.network.as_ref().ok_or(Errno::ENOSYS)?.net, spec, planned),
+        }
+    }
+
+    /// The network namespace of the container.
+    fn inside(&self) -> Result<OwnedFd, Fault> {
+        match &self.network {
+            Some(network) => Ok(network.as_fd().try_clone_to_owned()?),
+            None => Ok(File::open(format!("/proc/{}/ns/net", self.pid))?.into()),
+        }
     }
 }
 
 /// The peer is born inside: at no time can anyone outside take hold of it.
-fn link(wanted: &Veth, pid: i32, teardown: &mut Teardown) -> Result<(), Fault> {
-    let namespace = network_of(pid)?;
+fn link(wanted: &Veth, inside: OwnedFd, teardown: &mut Teardown) -> Result<(), Fault> {
     let net = teardown.net()?;
     let host = net.add_veth(VethPair {
         host: &wanted.host,
         peer: &wanted.container,
-        namespace: Some(namespace.as_fd()),
+        namespace: Some(inside.as_fd()),
         mtu: wanted.mtu,
         up: !wanted.down,
     })?;
@@ -64,8 +93,7 @@ fn link(wanted: &Veth, pid: i32, teardown: &mut Teardown) -> Result<(), Fault> {
     Ok(addressed?)
 }
 
-fn device(wanted: &Device, pid: i32, teardown: &mut Teardown) -> Result<(), Fault> {
-    let namespace = network_of(pid)?;
+fn device(wanted: &Device, namespace: OwnedFd, teardown: &mut Teardown) -> Result<(), Fault> {
     let net = teardown.net()?;
     let before = net.interfaces()?.into_iter().find(|device| device.name == wanted.name);
     let before = before.ok_or(Errno::ENODEV)?;
@@ -73,15 +101,6 @@ fn device(wanted: &Device, pid: i32, teardown: &mut Teardown) -> Result<(), Faul
     net.move_link(before.index, &inside, namespace.as_fd())?;
     teardown.devices.push(Moved { inside, before, namespace });
     Ok(())
-}
-
-fn network_of(pid: i32) -> Result<OwnedFd, Fault> {
-    Ok(File::open(format!("/proc/{pid}/ns/net"))?.into())
-}
-
-/// An address of the specification, which was checked.
-pub(crate) fn parse(text: &str) -> Result<Address, Errno> {
-    text.parse().map_err(|_| Errno::EINVAL)
 }
 
 /// Opens the netlink socket of this side when it is first needed.

@@ -4,7 +4,7 @@
 //! parent                              child
 //! Go     ──────────▶                  (only by way of an intermediate process) it is known, and may say something
 //!        ◀──────────  Ready           its namespaces are made
-//! Go     ──────────▶                  (only if a step needs them) ids, cgroup and links are there
+//! Go     ──────────▶                  (only if a step needs them) ids, cgroup and links are there; its network
 //!        ◀──────────  Passed          (only when traced) a step is done …
 //! Go     ──────────▶                  … and was looked at
 //!        ◀──────────  Executing       the next thing is execve(2)
@@ -13,7 +13,7 @@
 //! ```
 //! An end of file without `Executing` is a child that died on the way, never a success.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::sys::{self, Errno, socket};
 
@@ -90,11 +90,8 @@ impl Channel {
     /// The next message; `None` once every process has closed the other end.
     pub(crate) fn receive(&self) -> sys::Result<Option<Message>> {
         let mut record = [0; RECORD];
-        match socket::receive(self.0.as_fd(), &mut record)? {
-            0 => Ok(None),
-            RECORD => Message::decode(&record).map(Some).ok_or(Errno::EPROTO),
-            _ => Err(Errno::EPROTO),
-        }
+        let length = socket::receive(self.0.as_fd(), &mut record)?;
+        decoded(length, &record)
     }
 
     /// Waits until there is a message, or none will come, or the file has something to read. Whether it is not only the file.
@@ -102,10 +99,21 @@ impl Channel {
         socket::wait_for_either(&self.0, other)
     }
 
-    /// Waits for the parent's leave to go on. A parent that is gone gives none.
-    pub(crate) fn await_go(&self) -> sys::Result<()> {
-        match self.receive()? {
-            Some(Message::Go) => Ok(()),
+    /// Gives the child leave to go on, and what it is to have: the network that was made for it.
+    pub(crate) fn go(&self, network: Option<BorrowedFd<'_>>) -> sys::Result<()> {
+        let go = Message::Go.encode();
+        match network {
+            None => socket::send(self.0.as_fd(), &go),
+            Some(network) => socket::send_with(self.0.as_fd(), &go, network),
+        }
+    }
+
+    /// Waits for the parent's leave to go on, and takes what comes with it. A parent that is gone gives none.
+    pub(crate) fn await_go(&self) -> sys::Result<Option<OwnedFd>> {
+        let mut record = [0; RECORD];
+        let (length, network) = socket::receive_with(self.0.as_fd(), &mut record)?;
+        match decoded(length, &record)? {
+            Some(Message::Go) => Ok(network),
             Some(_) => Err(Errno::EPROTO),
             None => Err(Errno::EOWNERDEAD),
         }
@@ -114,6 +122,14 @@ impl Channel {
     /// Whether the other side is gone.
     pub(crate) fn hung_up(&self) -> sys::Result<bool> {
         socket::hung_up(self.0.as_fd())
+    }
+}
+
+fn decoded(length: usize, record: &[u8; RECORD]) -> sys::Result<Option<Message>> {
+    match length {
+        0 => Ok(None),
+        RECORD => Message::decode(record).map(Some).ok_or(Errno::EPROTO),
+        _ => Err(Errno::EPROTO),
     }
 }
 

@@ -1,14 +1,16 @@
 //! The container's own part of its set-up: each step of the plan, one system call or a few.
 
 use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use crate::attach::{opened, parse};
+use crate::attach::opened;
 use crate::caps::{Sets, in_order, sets, short};
 use crate::channel::{Channel, Message};
+use crate::connect::configure;
 use crate::launch::Job;
-use crate::net::{LOOPBACK, Net, destination};
-use crate::spec::{Device, Namespace, Root, Route, Spec};
+use crate::net::Net;
+use crate::spec::{Namespace, Root, Spec};
 use crate::step::{About, Fault, Step};
 use crate::steps::{Phase, Planned, in_user_namespace, unshared};
 use crate::sys::{Errno, capability, credentials, descriptor, file, namespace, process, signal};
@@ -20,7 +22,7 @@ pub(crate) const NOT_BUILT: i32 = 125;
 
 /// Builds the container around this process and becomes its program.
 pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
-    let mut child = Child { job, channel, attached: false, net: None, tree: None, sets: None };
+    let mut child = Child { job, channel, attached: false, network: None, net: None, tree: None, sets: None };
     child.perform(Phase::Isolate);
     if child.channel.send(&Message::Ready).is_err() {
         process::exit(NOT_BUILT);
@@ -44,6 +46,8 @@ struct Child<'j> {
     channel: Channel,
     /// Whether the parent has done its part.
     attached: bool,
+    /// The network that the parent made, until it is entered.
+    network: Option<OwnedFd>,
     /// Opened by the first step that needs it, in the network namespace that it then is in.
     net: Option<Net>,
     /// The new root while it is built; without one the caller's.
@@ -76,11 +80,12 @@ impl Child<'_> {
 
     /// Waits for the parent's part, once; until then both work at the same time.
     fn await_parent(&mut self) {
-        // A parent that does not answer is gone, and so is the reason for this process.
-        if !self.attached && self.channel.await_go().is_err() {
-            process::exit(NOT_BUILT);
+        if !self.attached {
+            // A parent that does not answer is gone, and so is the reason for this process.
+            let Ok(network) = self.channel.await_go() else { process::exit(NOT_BUILT) };
+            self.network = network;
+            self.attached = true;
         }
-        self.attached = true;
     }
 
     fn step(&mut self, planned: &Planned) -> Result<(), Fault> {
@@ -112,10 +117,13 @@ impl Child<'_> {
             Step::Domainname => {
                 Ok(namespace::set_domainname(spec.domainname.as_deref().unwrap_or_default())?)
             }
-            Step::Loopback => Ok(self.net()?.set_link(LOOPBACK, true)?),
-            Step::LinkAddress => self.link_address(position),
-            Step::DeviceAddress => self.device_address(&spec.devices[position]),
-            Step::Route => self.route(&spec.routes[position]),
+            Step::EnterNetwork => {
+                let network = self.network.take().ok_or(Errno::EPROTO)?;
+                Ok(namespace::join(network.as_fd(), Namespace::Net)?)
+            }
+            Step::Loopback | Step::LinkAddress | Step::DeviceAddress | Step::Route => {
+                configure(opened(&mut self.net)?, spec, planned)
+            }
             Step::Propagation => Ok(root::propagate(spec.propagation)?),
             Step::Root => self.new_root(),
             Step::Skeleton => root::fill(root_of(spec)?),
@@ -155,10 +163,6 @@ impl Child<'_> {
         }
     }
 
-    fn net(&mut self) -> Result<&Net, Errno> {
-        opened(&mut self.net)
-    }
-
     fn tree(&mut self) -> Result<&Tree, Errno> {
         match &mut self.tree {
             Some(tree) => Ok(tree),
@@ -173,34 +177,6 @@ impl Child<'_> {
             process::exit(NOT_BUILT);
         }
         Ok(())
-    }
-
-    fn link_address(&mut self, position: usize) -> Result<(), Fault> {
-        let link = &self.job.spec.links[position];
-        let address = link.container_address.as_deref().map(parse).transpose()?;
-        let net = self.net()?;
-        let index = net.index(&link.container)?;
-        address.map_or(Ok(()), |address| net.add_address(index, address))?;
-        if !link.down {
-            net.set_link(index, true)?;
-        }
-        Ok(())
-    }
-
-    fn device_address(&mut self, device: &Device) -> Result<(), Fault> {
-        let name = device.rename.as_ref().unwrap_or(&device.name);
-        let address = device.address.as_deref().map(parse).transpose()?;
-        let net = self.net()?;
-        let index = net.index(name)?;
-        device.mtu.map_or(Ok(()), |mtu| net.set_mtu(index, mtu))?;
-        address.map_or(Ok(()), |address| net.add_address(index, address))?;
-        Ok(net.set_link(index, true)?)
-    }
-
-    fn route(&mut self, route: &Route) -> Result<(), Fault> {
-        let via = route.via.parse().map_err(|_| Errno::EINVAL)?;
-        let to = destination(&route.to, via).ok_or(Errno::EINVAL)?;
-        Ok(self.net()?.add_route(to, via)?)
     }
 
     fn new_root(&mut self) -> Result<(), Fault> {
@@ -268,7 +244,7 @@ impl Child<'_> {
         }
         match &self.job.program {
             Some(program) => {
-                process::execute_descriptor(std::os::fd::AsFd::as_fd(program), &args, &env).into()
+                process::execute_descriptor(program.as_fd(), &args, &env).into()
             }
             None => search(spec, &args, &env).into(),
         }
@@ -277,7 +253,7 @@ impl Child<'_> {
 
 impl Step {
     /// The steps that only take away.
-    fn is_confinement(self) -> bool {
+    pub(crate) fn is_confinement(self) -> bool {
         use Step::{
             Bounding, Capabilities, CloseDescriptors, Execute, Ids, Init, NoNewPrivileges, Rlimit, Stdio,
             Umask, WorkingDirectory,

@@ -21,6 +21,7 @@ pub(crate) fn detail(spec: &Spec, planned: &Planned) -> String {
     match planned.step {
         Step::Join => joined(spec, position),
         Step::Clone => born(spec),
+        Step::Unshare if planned.phase == Phase::Network => Namespace::Net.to_string(),
         Step::Unshare if planned.phase == Phase::Build => Namespace::Cgroup.to_string(),
         Step::Unshare => unshared(spec).get(position).map(ToString::to_string).unwrap_or_default(),
         Step::IdMap => id_maps(spec),

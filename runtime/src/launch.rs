@@ -1,7 +1,8 @@
 //! The parent's part of a birth: the process, what needs rights outside, and the way to the program.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
+use crate::attach::Outside;
 use crate::channel::{Channel, Message};
 use crate::running::{Process, Teardown};
 use crate::spec::{Namespace, Spec};
@@ -10,7 +11,7 @@ use crate::steps::{Phase, Planned};
 use crate::sys::process::{Birth, Shared, Status};
 use crate::sys::{Errno, descriptor, process};
 use crate::trace::{Trace, Tracer};
-use crate::{attach, child, describe, intermediate};
+use crate::{child, describe, intermediate};
 
 /// What is to be started.
 pub(crate) struct Job<'a> {
@@ -42,16 +43,16 @@ impl Job<'_> {
         &self.plan[usize::from(self.position(step))]
     }
 
-    /// Whether a step of the child builds on what the parent attaches: on ids and a cgroup every step does, on links and
-    /// devices those that give them addresses. A traced child takes one step at a time, and one that mounts where others
+    /// Whether a step of the child builds on what the parent does: on ids and a cgroup every step does, on links and
+    /// devices those that give them addresses, on a network that is made beside it the one that enters it. A traced child takes one step at a time, and one that mounts where others
     /// see it begins only when the parent cannot fail any more.
     pub(crate) fn needs_parent(&self, step: Step) -> bool {
         let late = |planned: &Planned| matches!(planned.step, Step::Link | Step::Device);
         let early = self.phase(Phase::Attach).any(|(_, planned)| !late(planned));
-        let addresses = matches!(step, Step::LinkAddress | Step::DeviceAddress);
+        let network = matches!(step, Step::LinkAddress | Step::DeviceAddress | Step::EnterNetwork);
         let own_mounts = self.spec.namespaces.contains(&Namespace::Mount);
         let seen = !own_mounts || self.spec.propagation.reaches_out();
-        self.traced || seen || self.entry.is_some() || early || addresses
+        self.traced || seen || self.entry.is_some() || early || network
     }
 
     /// Whether the child waits for the parent at all: a message that nobody reads would break the channel (`ECONNRESET`).
@@ -92,11 +93,16 @@ pub(crate) fn launch(
         }
         Born::Intermediate(first, child) => parent.receive_child(first, &child)?,
     };
+    let pid = process.pid();
+    let mut outside = Outside::of(job, pid, teardown);
+    outside.perform(Phase::Network, |planned| parent.tracer.tell(job, planned, pid))?;
     let process = parent.meet(process)?;
-    attach::attach(job, process.pid(), teardown, |planned| parent.tracer.tell(job, planned, process.pid()))?;
+    job.entry.map_or(Ok(()), |leader| outside.enter_cgroup_of(leader))?;
+    outside.perform(Phase::Attach, |planned| parent.tracer.tell(job, planned, pid))?;
     if job.is_awaited() {
-        parent.go();
+        parent.go(outside.network());
     }
+    drop(outside);
     parent.follow(process)
 }
 
@@ -171,7 +177,7 @@ impl Parent<'_, '_, '_> {
                     self.tracer.tell(self.job, planned, child.pid());
                 }
                 self.tracer.tell(self.job, self.job.only(Step::Clone), child.pid());
-                self.go();
+                self.go(None);
                 Ok(child)
             }
             Some(_) => Err(self.lost(&mut first)),
@@ -235,12 +241,12 @@ impl Parent<'_, '_, '_> {
         if let Some(planned) = self.job.plan.get(usize::from(position)) {
             self.tracer.tell(self.job, planned, pid);
         }
-        self.go();
+        self.go(None);
     }
 
-    fn go(&self) {
+    fn go(&self, network: Option<BorrowedFd<'_>>) {
         // A child that died meanwhile has left its message, which is read next.
-        let _ = self.channel.send(&Message::Go);
+        let _ = self.channel.go(network);
     }
 
     fn failed(&self, position: u16, errno: Errno, detail: String) -> Failure {

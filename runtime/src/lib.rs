@@ -9,6 +9,7 @@ pub mod cgroup;
 mod channel;
 mod check;
 mod child;
+mod connect;
 pub mod cli;
 mod container;
 mod describe;

@@ -45,6 +45,8 @@ steps! {
     ResetSignals = "reset-signals",
     /// unshare(2)
     Unshare = "unshare",
+    /// setns(2) into the network that the parent made meanwhile.
+    EnterNetwork = "enter-network",
     /// `/proc/PID/uid_map`, `gid_map`, `setgroups`.
     IdMap = "id-map",
     /// mkdir(2) in cgroupfs, with the limits.

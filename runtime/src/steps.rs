@@ -1,6 +1,9 @@
 //! The plan: which steps build a container, on which side, in which order. It is executed, traced and explained as it is.
 
-use crate::spec::{Namespace, Propagation, Spec, Switch};
+use std::path::PathBuf;
+
+use crate::connect::made_beside;
+use crate::spec::{MASKED, Namespace, Propagation, READ_ONLY, Spec, Switch};
 use crate::step::{Side, Step};
 
 /// When a step runs. `channel.rs` draws who waits for whom.
@@ -10,6 +13,8 @@ pub enum Phase {
     Join,
     /// In the parent: the child is born.
     Birth,
+    /// In the parent, while the child goes on: a network for it to enter later.
+    Network,
     /// In the child: its other namespaces.
     Isolate,
     /// In the parent, what needs rights outside; the child waits before the first step that builds on it.
@@ -33,7 +38,7 @@ impl Planned {
     /// Where it runs.
     pub fn side(&self) -> Side {
         match self.phase {
-            Phase::Birth | Phase::Attach => Side::Parent,
+            Phase::Birth | Phase::Network | Phase::Attach => Side::Parent,
             Phase::Join | Phase::Isolate | Phase::Build => Side::Child,
         }
     }
@@ -54,13 +59,17 @@ pub fn steps(spec: &Spec) -> Vec<Planned> {
     connected(spec, &mut plan);
     closed(spec, &mut plan);
     confined(spec, &mut plan);
+    if made_beside(spec) {
+        entered(spec, &mut plan);
+    }
     plan.steps
 }
 
 /// The namespaces that unshare(2) makes before the parent does its part; the cgroup namespace must wait for that.
 pub(crate) fn unshared(spec: &Spec) -> Vec<Namespace> {
     use Namespace::{Ipc, Mount, Net, Uts};
-    [Uts, Ipc, Net, Mount].into_iter().filter(|kind| spec.namespaces.contains(kind)).collect()
+    let made = |kind: &Namespace| spec.namespaces.contains(kind) && (*kind != Net || !made_beside(spec));
+    [Uts, Ipc, Net, Mount].into_iter().filter(made).collect()
 }
 
 /// Whether the container has a user namespace of its own, made or joined.
@@ -73,6 +82,12 @@ fn born(spec: &Spec, plan: &mut Plan) {
     plan.at(Phase::Join).each(spec.join.len(), Step::Join);
     // A PID namespace takes only children in, and a user namespace made here owns all that follow.
     plan.at(Phase::Birth).always(Step::Clone);
+    if made_beside(spec) {
+        plan.at(Phase::Network).always(Step::Unshare);
+        linked(spec, plan);
+        plan.when(spec.loopback, Step::Loopback);
+        addressed(spec, plan);
+    }
     plan.at(Phase::Isolate)
         // An ignored SIGCHLD or a blocked SIGTERM would outlive execve.
         .always(Step::ResetSignals)
@@ -85,10 +100,22 @@ fn attached(spec: &Spec, plan: &mut Plan) {
         .when(spec.namespaces.contains(&Namespace::User), Step::IdMap)
         // The limits are there before the first process that they bind.
         .when(spec.cgroup.is_some(), Step::Cgroup)
-        .when(spec.cgroup.is_some(), Step::EnterCgroup)
-        // The child's network namespace has to exist, and only the parent sees both.
-        .each(spec.links.len(), Step::Link)
-        .each(spec.devices.len(), Step::Device);
+        .when(spec.cgroup.is_some(), Step::EnterCgroup);
+    if !made_beside(spec) {
+        linked(spec, plan);
+    }
+}
+
+/// The container's network namespace has to exist, and only the parent sees both.
+fn linked(spec: &Spec, plan: &mut Plan) {
+    plan.each(spec.links.len(), Step::Link).each(spec.devices.len(), Step::Device);
+}
+
+fn addressed(spec: &Spec, plan: &mut Plan) {
+    plan.each(spec.links.len(), Step::LinkAddress)
+        .each(spec.devices.len(), Step::DeviceAddress)
+        // A gateway must be in reach of an address.
+        .each(spec.routes.len(), Step::Route);
 }
 
 fn named(spec: &Spec, plan: &mut Plan) {
@@ -104,7 +131,7 @@ fn named(spec: &Spec, plan: &mut Plan) {
         .when(spec.hostname.is_some(), Step::Hostname)
         .when(spec.domainname.is_some(), Step::Domainname)
         // The kernel makes it down.
-        .when(spec.loopback, Step::Loopback);
+        .when(spec.loopback && !made_beside(spec), Step::Loopback);
 }
 
 fn mounted(spec: &Spec, plan: &mut Plan) {
@@ -123,11 +150,9 @@ fn mounted(spec: &Spec, plan: &mut Plan) {
 
 /// As late as can be: the parent makes the links meanwhile.
 fn connected(spec: &Spec, plan: &mut Plan) {
-    plan.at(Phase::Build)
-        .each(spec.links.len(), Step::LinkAddress)
-        .each(spec.devices.len(), Step::DeviceAddress)
-        // A gateway must be in reach of an address.
-        .each(spec.routes.len(), Step::Route);
+    if !made_beside(spec) {
+        addressed(spec, plan.at(Phase::Build));
+    }
 }
 
 fn closed(spec: &Spec, plan: &mut Plan) {
@@ -166,6 +191,26 @@ fn confined(spec: &Spec, plan: &mut Plan) {
         .always(Step::CloseDescriptors)
         .when(spec.init, Step::Init)
         .always(Step::Execute);
+}
+
+/// The network is entered as late as can be: the parent makes it meanwhile.
+fn entered(spec: &Spec, plan: &mut Plan) {
+    let waits = |planned: &Planned| shows_network(spec, planned.step) || planned.step.is_confinement();
+    let at = plan.steps.iter().position(|planned| planned.phase == Phase::Build && waits(planned));
+    let enter = Planned { phase: Phase::Build, step: Step::EnterNetwork, index: None };
+    plan.steps.insert(at.unwrap_or(plan.steps.len()), enter);
+}
+
+/// Whether what a step finds or makes depends on the network namespace that it is taken in, as a sysfs does, and all below
+/// `/proc/sys/net`.
+fn shows_network(spec: &Spec, step: Step) -> bool {
+    let usual = |paths: &[PathBuf], usual: &[&str]| paths.iter().all(|path| usual.iter().any(|usual| path.as_os_str() == *usual));
+    match step {
+        Step::Sysfs | Step::Mount | Step::Sysctl => true,
+        Step::Mask => !usual(&spec.masked, MASKED),
+        Step::ReadOnly => !usual(&spec.read_only, READ_ONLY),
+        _ => false,
+    }
 }
 
 /// A list of steps under construction.

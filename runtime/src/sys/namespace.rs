@@ -48,8 +48,20 @@ pub fn set_domainname(name: &str) -> Result<()> {
 /// # Errors
 /// `EPERM` without CAP_SYS_ADMIN over both. If there is no way back the process ends: all that follows would be wrong.
 pub fn within_network<T>(file: BorrowedFd<'_>, act: impl FnOnce() -> T) -> Result<T> {
+    away(|| join(file, Namespace::Net), act)
+}
+
+/// The same in a new network namespace, which lasts as long as what `act` opens there.
+///
+/// # Errors
+/// `EPERM` without CAP_SYS_ADMIN; otherwise as of [`within_network`].
+pub fn within_new_network<T>(act: impl FnOnce() -> T) -> Result<T> {
+    away(|| unshare(Namespace::Net), act)
+}
+
+fn away<T>(leave: impl FnOnce() -> Result<()>, act: impl FnOnce() -> T) -> Result<T> {
     let home = std::fs::File::open("/proc/self/ns/net").map_err(|error| super::errno_of(&error))?;
-    join(file, Namespace::Net)?;
+    leave()?;
     let result = act();
     if join(std::os::fd::AsFd::as_fd(&home), Namespace::Net).is_err() {
         std::process::abort();

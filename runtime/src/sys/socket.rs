@@ -1,10 +1,11 @@
 //! A pair of connected sockets that keep the limits of messages. unix(7), SOCK_SEQPACKET.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockType};
+use nix::sys::socket::{self, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType};
 
 use super::{Errno, Result};
 
@@ -27,6 +28,39 @@ pub fn send(fd: BorrowedFd<'_>, message: &[u8]) -> Result<()> {
             other => return other.map(drop),
         }
     }
+}
+
+/// Sends one message and a descriptor. SCM_RIGHTS, unix(7)
+pub fn send_with(fd: BorrowedFd<'_>, message: &[u8], file: BorrowedFd<'_>) -> Result<()> {
+    let (message, files) = ([IoSlice::new(message)], [file.as_raw_fd()]);
+    let rights = [ControlMessage::ScmRights(&files)];
+    loop {
+        match socket::sendmsg::<()>(fd.as_raw_fd(), &message, &rights, MsgFlags::MSG_NOSIGNAL, None) {
+            Err(Errno::EINTR) => continue,
+            other => return other.map(drop),
+        }
+    }
+}
+
+/// Waits for one message as [`receive`] does, and takes the descriptor that came with it. It is closed by execve(2).
+pub fn receive_with(fd: BorrowedFd<'_>, message: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
+    let mut room = nix::cmsg_space!(RawFd);
+    let mut message = [IoSliceMut::new(message)];
+    let received = loop {
+        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+        match socket::recvmsg::<()>(fd.as_raw_fd(), &mut message, Some(&mut room), flags) {
+            Err(Errno::EINTR) => continue,
+            other => break other?,
+        }
+    };
+    let mut file = None;
+    for rights in received.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(files) = rights {
+            // SAFETY: the kernel just made these descriptors and nothing else knows them.
+            file = files.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).last();
+        }
+    }
+    Ok((received.bytes, file))
 }
 
 /// Waits for one message and gives its length; 0 once the other end is gone.
