@@ -54,9 +54,10 @@ fn container_of<'a>(scenario: &'a Scenario, step: &Step) -> Option<&'a NamedSpec
     scenario.containers.iter().find(|container| container.name == *name)
 }
 
-/// The container's variable for `$PID`, and another one's for `$(pidof other)`.
+/// The container's variables for `$PID` and `$NET`, and another one's for `$(pidof other)`.
 fn named(shell: &str, variable: &str) -> String {
-    let mut parts = shell.replace("$PID", &format!("${variable}"));
+    let mut parts =
+        shell.replace("$PID", &format!("${variable}")).replace("$NET", &format!("${variable}_NET"));
     while let Some((before, rest)) = parts.split_once("$(pidof ") {
         let (other, after) = rest.split_once(')').unwrap_or((rest, ""));
         parts = format!("{before}${}{after}", shell::variable(other));

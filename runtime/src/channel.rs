@@ -164,6 +164,20 @@ mod tests {
         assert!(!child.hung_up().unwrap());
         drop(parent);
         assert!(child.hung_up().unwrap());
-        assert_eq!(child.await_go(), Err(Errno::EOWNERDEAD));
+        assert_eq!(child.await_go().unwrap_err(), Errno::EOWNERDEAD);
+    }
+
+    #[test]
+    fn leave_comes_with_the_network() {
+        let (parent, child) = Channel::pair().unwrap();
+        let file = std::fs::File::open("/proc/self/ns/net").unwrap();
+        parent.go(None).unwrap();
+        parent.go(Some(file.as_fd())).unwrap();
+        assert!(child.await_go().unwrap().is_none());
+        let network = child.await_go().unwrap().unwrap();
+        let inode = |file: &std::fs::File| std::os::unix::fs::MetadataExt::ino(&file.metadata().unwrap());
+        let flags = nix::fcntl::fcntl(&network, nix::fcntl::FcntlArg::F_GETFD).unwrap();
+        assert_eq!(inode(&network.into()), inode(&file));
+        assert_eq!(flags, nix::libc::FD_CLOEXEC, "the program is not to have it");
     }
 }

@@ -243,9 +243,7 @@ impl Child<'_> {
             return errno.into();
         }
         match &self.job.program {
-            Some(program) => {
-                process::execute_descriptor(program.as_fd(), &args, &env).into()
-            }
+            Some(program) => process::execute_descriptor(program.as_fd(), &args, &env).into(),
             None => search(spec, &args, &env).into(),
         }
     }

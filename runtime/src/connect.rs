@@ -26,7 +26,7 @@ impl Network {
     /// Makes it, and comes back.
     pub(crate) fn make() -> sys::Result<Network> {
         namespace::within_new_network(|| {
-            let file = File::open("/proc/self/ns/net").map_err(|error| sys::errno_of(&error))?;
+            let file = File::open("/proc/thread-self/ns/net").map_err(|error| sys::errno_of(&error))?;
             Ok(Network { file: file.into(), net: Net::open()? })
         })?
     }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::connect::made_beside;
 use crate::describe;
 use crate::identity;
 use crate::spec::{Mount, Namespace, Propagation, Root, Spec, Switch};
@@ -15,7 +16,8 @@ pub struct Explained {
     pub step: &'static str,
     /// What it does.
     pub what: String,
-    /// The shell's way. `$PID` is the container's process. Empty if the shell has none.
+    /// The shell's way. `$PID` is the container's process, `$NET` the network that is made for it. Empty if the shell has
+    /// none.
     pub shell: String,
 }
 
@@ -89,14 +91,16 @@ fn shell(spec: &Spec, planned: &Planned) -> String {
         Step::Clone => clone(spec),
         Step::Unshare if planned.phase == Phase::Network => "ip netns add $NET".into(),
         Step::Unshare if planned.phase == Phase::Build => "unshare --cgroup".into(),
+        Step::EnterNetwork if enters_from_new_root(spec) => "nsenter --net=/proc/self/fd/9".into(),
         Step::EnterNetwork => "nsenter --net=/run/netns/$NET".into(),
         Step::Unshare => format!("unshare --{}", unshared(spec)[position]),
         Step::IdMap | Step::Cgroup | Step::EnterCgroup | Step::Link | Step::Device => outside(spec, planned),
         Step::NewSession => "setsid".into(),
         Step::BecomeRoot => "setpriv --reuid 0 --regid 0".into(),
         Step::DieWithParent => "setpriv --pdeathsig KILL".into(),
-        Step::Hostname | Step::Domainname | Step::Loopback | Step::LinkAddress => names(spec, planned),
-        Step::DeviceAddress | Step::Route => routed(spec, planned),
+        Step::Hostname => format!("hostname {}", spec.hostname.as_deref().unwrap_or_default()),
+        Step::Domainname => format!("domainname {}", spec.domainname.as_deref().unwrap_or_default()),
+        Step::Loopback | Step::LinkAddress | Step::DeviceAddress | Step::Route => connected(spec, planned),
         Step::PivotRoot | Step::DetachOldRoot | Step::Chroot | Step::RootReadOnly => {
             switched(spec, planned.step)
         }
@@ -147,7 +151,7 @@ fn outside(spec: &Spec, planned: &Planned) -> String {
         _ => {
             let device = &spec.devices[planned.position()];
             let rename = device.rename.as_ref().map(|name| format!(" name {name}")).unwrap_or_default();
-            format!("ip link set {} netns $PID{rename}", device.name)
+            format!("ip link set {} netns {}{rename}", device.name, network(spec))
         }
     }
 }
@@ -155,8 +159,8 @@ fn outside(spec: &Spec, planned: &Planned) -> String {
 fn link(spec: &Spec, position: usize) -> String {
     let link = &spec.links[position];
     let mtu = link.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
-    let mut shell =
-        format!("ip link add {}{mtu} type veth peer name {}{mtu} netns $PID", link.host, link.container);
+    let (host, peer, network) = (&link.host, &link.container, network(spec));
+    let mut shell = format!("ip link add {host}{mtu} type veth peer name {peer}{mtu} netns {network}");
     if let Some(address) = &link.host_address {
         shell += &format!("; ip addr add {address} dev {}", link.host);
     }
@@ -166,32 +170,36 @@ fn link(spec: &Spec, position: usize) -> String {
     shell
 }
 
-fn names(spec: &Spec, planned: &Planned) -> String {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    match planned.step {
-        Step::Hostname => format!("hostname {}", text(&spec.hostname)),
-        Step::Domainname => format!("domainname {}", text(&spec.domainname)),
-        Step::Loopback => "ip link set lo up".into(),
-        _ => {
-            let link = &spec.links[planned.position()];
-            let add = |address| format!("ip addr add {address} dev {}", link.container);
-            let up = (!link.down).then(|| format!("ip link set {} up", link.container));
-            let commands = link.container_address.as_ref().map(add).into_iter().chain(up);
-            commands.collect::<Vec<_>>().join("; ")
-        }
-    }
+/// The container's network as ip(8) names it from outside: that of a process, or one that no process is in yet.
+fn network(spec: &Spec) -> &'static str {
+    if made_beside(spec) { "$NET" } else { "$PID" }
 }
 
-fn routed(spec: &Spec, planned: &Planned) -> String {
-    if planned.step == Step::Route {
-        let route = &spec.routes[planned.position()];
-        return format!("ip route add {} via {}", route.to, route.via);
-    }
-    let device = &spec.devices[planned.position()];
-    let name = device.rename.as_ref().unwrap_or(&device.name);
-    let address = device.address.as_ref().map(|address| format!("ip addr add {address} dev {name}; "));
-    let mtu = device.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
-    format!("{}ip link set {name}{mtu} up", address.unwrap_or_default())
+/// What is done inside the container's network, there or from outside.
+fn connected(spec: &Spec, planned: &Planned) -> String {
+    let ip = if made_beside(spec) { "ip -n $NET" } else { "ip" };
+    let add = |address: &String, device: &str| format!("{ip} addr add {address} dev {device}");
+    let commands: Vec<String> = match planned.step {
+        Step::Loopback => vec![format!("{ip} link set lo up")],
+        Step::Route => {
+            let route = &spec.routes[planned.position()];
+            vec![format!("{ip} route add {} via {}", route.to, route.via)]
+        }
+        Step::LinkAddress => {
+            let link = &spec.links[planned.position()];
+            let added = link.container_address.as_ref().map(|address| add(address, &link.container));
+            let up = (!link.down).then(|| format!("{ip} link set {} up", link.container));
+            added.into_iter().chain(up).collect()
+        }
+        _ => {
+            let device = &spec.devices[planned.position()];
+            let name = device.rename.as_ref().unwrap_or(&device.name);
+            let mtu = device.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
+            let added = device.address.as_ref().map(|address| add(address, name));
+            added.into_iter().chain([format!("{ip} link set {name}{mtu} up")]).collect()
+        }
+    };
+    commands.join("; ")
 }
 
 fn new_root(spec: &Spec, step: Step) -> String {
@@ -277,13 +285,24 @@ fn mount(root: &str, mount: &Mount) -> String {
 
 fn switched(spec: &Spec, step: Step) -> String {
     let old = spec.root.as_ref().and_then(|root| root.keep_old.as_ref());
+    let open = if enters_from_new_root(spec) { "exec 9</run/netns/$NET; " } else { "" };
     match (step, old) {
-        (Step::PivotRoot, None) => "cd $ROOT; pivot_root . .".into(),
-        (Step::PivotRoot, Some(old)) => format!("cd $ROOT; mkdir -p .{0}; pivot_root . .{0}", old.display()),
+        (Step::PivotRoot, None) => format!("{open}cd $ROOT; pivot_root . ."),
+        (Step::PivotRoot, Some(old)) => {
+            format!("{open}cd $ROOT; mkdir -p .{0}; pivot_root . .{0}", old.display())
+        }
         (Step::DetachOldRoot, _) => "umount -l .; cd /".into(),
-        (Step::Chroot, _) => "chroot $ROOT".into(),
+        (Step::Chroot, _) => format!("{open}chroot $ROOT"),
         _ => "mount -o remount,bind,ro /".into(),
     }
+}
+
+/// Whether the network is entered when its name is out of sight.
+fn enters_from_new_root(spec: &Spec) -> bool {
+    let steps = steps(spec);
+    let mut after =
+        steps.iter().skip_while(|planned| !matches!(planned.step, Step::PivotRoot | Step::Chroot));
+    after.any(|planned| planned.step == Step::EnterNetwork)
 }
 
 fn confined(spec: &Spec, step: Step) -> String {

@@ -60,11 +60,39 @@ pub fn within_new_network<T>(act: impl FnOnce() -> T) -> Result<T> {
 }
 
 fn away<T>(leave: impl FnOnce() -> Result<()>, act: impl FnOnce() -> T) -> Result<T> {
-    let home = std::fs::File::open("/proc/self/ns/net").map_err(|error| super::errno_of(&error))?;
+    let home = std::fs::File::open("/proc/thread-self/ns/net").map_err(|error| super::errno_of(&error))?;
     leave()?;
     let result = act();
     if join(std::os::fd::AsFd::as_fd(&home), Namespace::Net).is_err() {
         std::process::abort();
     }
     Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_new_network_is_left_again() {
+        let network = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+        let act = || {
+            let inside: PathBuf = match within_new_network(network) {
+                Err(Errno::EPERM) => return eprintln!("SKIP: this user cannot make a network namespace"),
+                other => other.unwrap(),
+            };
+            assert_ne!(inside, network());
+        };
+        let before = network();
+        // A thread that could not come back would not take the others along.
+        std::thread::scope(|scope| {
+            let after = scope.spawn(|| {
+                act();
+                network()
+            });
+            assert_eq!(after.join().unwrap(), before);
+        });
+    }
 }

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{self, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType};
+use nix::sys::socket::{
+    self, AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType,
+};
 
 use super::{Errno, Result};
 
@@ -53,14 +55,14 @@ pub fn receive_with(fd: BorrowedFd<'_>, message: &mut [u8]) -> Result<(usize, Op
             other => break other?,
         }
     };
-    let mut file = None;
+    let mut files = Vec::new();
     for rights in received.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(files) = rights {
+        if let ControlMessageOwned::ScmRights(made) = rights {
             // SAFETY: the kernel just made these descriptors and nothing else knows them.
-            file = files.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).last();
+            files.extend(made.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }
-    Ok((received.bytes, file))
+    Ok((received.bytes, files.pop()))
 }
 
 /// Waits for one message and gives its length; 0 once the other end is gone.

@@ -290,6 +290,28 @@ fn a_sysctl_is_set_before_the_tree_is_read_only() {
     assert!(run(&unknown, "true").failed(125).contains("sysctl (net.nothing = 1): ENOENT"));
 }
 
+/// `/proc/sys/net` has other directories in each network namespace.
+#[rstest]
+#[case::hidden("masked", "ls /proc/sys/net/core; echo $?", "0\n")]
+#[case::read_only(
+    "read-only",
+    "echo 1 2>/dev/null >/proc/sys/net/core/somaxconn && echo written; grep -c /proc/sys/net/core /proc/mounts",
+    "1\n"
+)]
+fn what_is_closed_is_that_of_the_own_network(#[case] how: &str, #[case] look: &str, #[case] seen: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let closed = ["masked", "read-only"].map(|key| {
+        let paths = if key == how { "'/proc/sys/net/core'" } else { "" };
+        format!("{key} = [{paths}]\n")
+    });
+    let spec =
+        specification(&format!("namespaces = ['net', 'mount', 'pid']\nproc = true\n{}", closed.concat()));
+    let path = spec.path().to_str().unwrap();
+    assert_eq!(run(&["--spec", path], look).ok(), seen);
+}
+
 #[test]
 fn a_false_sysctl_file_of_an_image_is_not_written() {
     if !need(Need::Root) {

@@ -48,6 +48,42 @@ fn the_container_has_its_end_alone() {
 }
 
 #[test]
+fn the_network_is_made_outside_and_entered() {
+    if !need(Need::Veth) {
+        return;
+    }
+    // Step by step, so that each shows where the child is.
+    let seen = on_a_host(&format!("$NSRUN run --trace -n --loopback {PAIR} -- readlink /proc/self/ns/net"));
+    let steps: Vec<Vec<&str>> = seen.err.lines().map(|line| line.split_whitespace().collect()).collect();
+    let beside: Vec<String> = steps[1..6].iter().map(|step| step[..2].join(" ")).collect();
+    let expected = [
+        "parent unshare",
+        "parent link[0]",
+        "parent loopback",
+        "parent link-address[0]",
+        "child reset-signals",
+    ];
+    assert_eq!(beside, expected, "{seen:?}");
+    let changing: Vec<_> =
+        steps.iter().filter(|step| step.iter().any(|word| word.starts_with("net:["))).collect();
+    assert!(changing.len() == 1 && changing[0][1] == "enter-network", "{seen:?}");
+    assert_eq!(changing[0].last(), Some(&seen.out.trim()));
+}
+
+/// It is owned by the user namespace: who is root inside rules it.
+#[test]
+fn a_network_of_a_user_namespace_is_made_inside() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let flags = format!("-U -n --cap-add NET_ADMIN --loopback {PAIR} --route default=192.168.47.11");
+    let seen =
+        on_a_host(&format!("$NSRUN run {flags} -- sh -c 'ip route; ip link set mybr1 down && echo ruled'"));
+    assert!(seen.out.contains("default via 192.168.47.11 dev mybr1"), "{seen:?}");
+    assert!(seen.out.ends_with("ruled\n"), "{seen:?}");
+}
+
+#[test]
 fn a_link_left_down_carries_nothing() {
     if !need(Need::Veth) {
         return;

@@ -121,6 +121,7 @@ fn a_program_that_is_not_there_is_127_and_one_that_is_none_126() {
 
 #[rstest]
 #[case(&["-u"], "unshare (uts): EPERM")]
+#[case(&["-n"], "unshare (net): EPERM")]
 #[case(&["-p"], "clone (pid): EPERM")]
 #[case(&[], "bounding (DAC_READ_SEARCH): EPERM")]
 #[case(&["-U", "--uid-map", "0:0:1"], "id-map (uid 0 0 1): EPERM")]
@@ -165,23 +166,52 @@ fn explain_tells_every_step_and_its_command() {
     let mut rest = said.as_str();
     for command in [
         "unshare --pid --fork",
+        "ip netns add $NET",
+        "ip link add mybr0 type veth peer name mybr1 netns $NET; ip addr add 192.168.47.11/24 dev mybr0; ip link set mybr0 up",
+        "ip -n $NET addr add 192.168.47.12/24 dev mybr1; ip -n $NET link set mybr1 up",
         "unshare --uts",
-        "unshare --net",
         "unshare --mount",
-        "ip link add mybr0 type veth peer name mybr1 netns $PID; ip addr add 192.168.47.11/24 dev mybr0; ip link set mybr0 up",
         "hostname mycontainer",
         "mount --make-rprivate /",
         "ROOT=$(mktemp -d); mount -t tmpfs -o size=50M,mode=755 tmpfs $ROOT",
         "cp -a /srv/skel/. $ROOT",
         "mount -t proc -o nosuid,nodev,noexec proc $ROOT/proc",
-        "ip addr add 192.168.47.12/24 dev mybr1; ip link set mybr1 up",
-        "cd $ROOT; pivot_root . .",
+        "exec 9</run/netns/$NET; cd $ROOT; pivot_root . .",
         "umount -l .; cd /",
+        "nsenter --net=/proc/self/fd/9",
         "exec sh",
     ] {
         let at = rest.find(&format!("$ {command}\n"));
         rest = &rest[at.unwrap_or_else(|| panic!("`{command}` is not in order in:\n{said}"))..];
     }
+}
+
+/// What the user namespace must own is made inside of it; what a step inside shows is entered before that step.
+#[rstest]
+#[case("-U -n --loopback --veth a0=a1 --route default=10.0.0.1 -- sh", &[
+    "unshare --user --fork",
+    "unshare --net",
+    "ip link add a0 type veth peer name a1 netns $PID; ip link set a0 up",
+    "ip link set lo up",
+    "ip link set a1 up",
+    "ip route add default via 10.0.0.1",
+])]
+#[case("-n -m --tmpfs 50M --sys --device card0 --sysctl net.ipv4.ip_forward=1 -- sh", &[
+    "ip netns add $NET",
+    "ip link set card0 netns $NET",
+    "ip -n $NET link set card0 up",
+    "nsenter --net=/run/netns/$NET",
+    "mount -t sysfs -o ro,nosuid,nodev,noexec sysfs $ROOT/sys",
+    "sysctl -w net.ipv4.ip_forward=1",
+    "cd $ROOT; pivot_root . .",
+])]
+fn explain_tells_where_the_network_is_made(#[case] flags: &str, #[case] commands: &[&str]) {
+    let explained = Command::new(nsrun()).arg("explain").args(flags.split(' ')).stdin(Stdio::null()).output();
+    let said = Said::of(explained.unwrap()).ok();
+    let words = ["--user", "--net", "ip ", "sysfs", "sysctl", "pivot_root"];
+    let own = |line: &&str| words.iter().any(|word| line.contains(word));
+    let told = said.lines().filter_map(|line| line.trim().strip_prefix("$ ")).filter(own);
+    assert_eq!(told.collect::<Vec<_>>(), commands);
 }
 
 #[rstest]
