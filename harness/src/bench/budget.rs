@@ -18,7 +18,7 @@ struct Bound {
     at_most: f64,
 }
 
-/// What was measured of containers was so on a busy machine of two CPUs, at a priority above what kept it busy.
+/// What was measured of containers was so on two CPUs, with nothing else to do and, at a priority above it, with a load of 4.
 const BOUNDS: [Bound; 9] = [
     // Measured: 0.04. A clone that costs more has begun to boot something, or to copy its memory.
     Bound {
