@@ -1,6 +1,5 @@
 //! The network of a container: where it is made, and how its devices get what they need inside.
 
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::net::{Address, LOOPBACK, Net, destination};
@@ -25,10 +24,7 @@ pub(crate) struct Network {
 impl Network {
     /// Makes it, and comes back.
     pub(crate) fn make() -> sys::Result<Network> {
-        namespace::within_new_network(|| {
-            let file = File::open("/proc/thread-self/ns/net").map_err(|error| sys::errno_of(&error))?;
-            Ok(Network { file: file.into(), net: Net::open()? })
-        })?
+        namespace::within_new_network(|| Ok(Network { file: namespace::network()?, net: Net::open()? }))?
     }
 }
 

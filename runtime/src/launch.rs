@@ -44,8 +44,8 @@ impl Job<'_> {
     }
 
     /// Whether a step of the child builds on what the parent does: on ids and a cgroup every step does, on links and
-    /// devices those that give them addresses, on a network that is made beside it the one that enters it. A traced child takes one step at a time, and one that mounts where others
-    /// see it begins only when the parent cannot fail any more.
+    /// devices those that give them addresses, on a network that is made beside it the one that enters it. A traced child
+    /// takes one step at a time, and one that mounts where others see it begins only when the parent cannot fail any more.
     pub(crate) fn needs_parent(&self, step: Step) -> bool {
         let late = |planned: &Planned| matches!(planned.step, Step::Link | Step::Device);
         let early = self.phase(Phase::Attach).any(|(_, planned)| !late(planned));

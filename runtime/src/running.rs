@@ -1,6 +1,5 @@
 //! A container that runs, and its end.
 
-use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::attach::opened;
@@ -111,7 +110,7 @@ impl Teardown {
     }
 
     fn bring_back(&mut self, moved: &Moved) -> sys::Result<()> {
-        let here = File::open("/proc/thread-self/ns/net").map_err(|error| sys::errno_of(&error))?;
+        let here = namespace::network()?;
         let inside = namespace::within_network(moved.namespace.as_fd(), Net::open)??;
         let before = &moved.before;
         inside.move_link(inside.index(&moved.inside)?, &before.name, here.as_fd())?;

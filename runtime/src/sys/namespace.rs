@@ -1,11 +1,13 @@
 //! namespaces(7): unshare(2), setns(2), sethostname(2).
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::sched::{self, CloneFlags};
 use nix::unistd;
 
-use super::{Errno, Result};
+use super::{Errno, Result, netlink};
 use crate::spec::Namespace;
 
 /// The namespace's CLONE_NEW* bit.
@@ -43,6 +45,18 @@ pub fn set_domainname(name: &str) -> Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// The network namespace of this thread.
+///
+/// # Errors
+/// `EPERM` without a procfs and without CAP_NET_ADMIN.
+pub fn network() -> Result<OwnedFd> {
+    match File::open("/proc/thread-self/ns/net") {
+        Ok(file) => Ok(file.into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => netlink::namespace(netlink::routing()?.as_fd()),
+        Err(error) => Err(super::errno_of(&error)),
+    }
+}
+
 /// Calls `act` in another network namespace and comes back. A socket that it opens stays there.
 ///
 /// # Errors
@@ -60,10 +74,10 @@ pub fn within_new_network<T>(act: impl FnOnce() -> T) -> Result<T> {
 }
 
 fn away<T>(leave: impl FnOnce() -> Result<()>, act: impl FnOnce() -> T) -> Result<T> {
-    let home = std::fs::File::open("/proc/thread-self/ns/net").map_err(|error| super::errno_of(&error))?;
+    let home = network()?;
     leave()?;
     let result = act();
-    if join(std::os::fd::AsFd::as_fd(&home), Namespace::Net).is_err() {
+    if join(home.as_fd(), Namespace::Net).is_err() {
         std::process::abort();
     }
     Ok(result)

@@ -1,6 +1,6 @@
 //! Sockets on which the kernel is asked about the network. netlink(7), rtnetlink(7), netdevice(7).
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::sys::socket::{self, AddressFamily, NetlinkAddr, SockFlag, SockProtocol, SockType};
 
@@ -30,6 +30,17 @@ pub fn index(socket: BorrowedFd<'_>, name: &str) -> Result<u32> {
     // SAFETY: the call succeeded, so the kernel filled in this member.
     let index = unsafe { request.ifr_ifru.ifru_ifindex };
     u32::try_from(index).map_err(|_| Errno::ENODEV)
+}
+
+/// The network namespace of a socket. SIOCGSKNS, Linux 4.10
+///
+/// # Errors
+/// `EPERM` without CAP_NET_ADMIN there.
+pub fn namespace(socket: BorrowedFd<'_>) -> Result<OwnedFd> {
+    // SAFETY: this request takes no argument.
+    let made = Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCGSKNS) })?;
+    // SAFETY: the kernel just made this descriptor and nothing else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(made) })
 }
 
 /// A request about a device, for netdevice(7). `ENODEV` for a name that no device can have: with its terminator it has at

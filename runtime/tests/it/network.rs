@@ -84,6 +84,19 @@ fn a_network_of_a_user_namespace_is_made_inside() {
 }
 
 #[test]
+fn a_host_without_a_procfs_can_make_a_network() {
+    if !need(Need::Veth) {
+        return;
+    }
+    let seen = on_a_host(&format!(
+        "mount --make-rprivate /; umount -l /proc; $NSRUN run -n --loopback {PAIR} -- ip -br -4 addr
+        mount -t proc proc /proc; ip -o link | grep -c mybr"
+    ));
+    assert!(seen.out.contains("127.0.0.1/8") && seen.out.contains("192.168.47.12/24"), "{seen:?}");
+    assert!(seen.out.ends_with("\n0\n") && seen.err.is_empty(), "{seen:?}");
+}
+
+#[test]
 fn a_link_left_down_carries_nothing() {
     if !need(Need::Veth) {
         return;
