@@ -175,7 +175,7 @@ impl Machine {
     ) -> io::Result<Self> {
         let (mut streams, ends) = Streams::new(screen)?;
         if role == Role::Clone {
-            streams.monitor.restore()?;
+            streams.monitor.restore(&config.qemu.state_in(fd::STATE))?;
         }
         let mut command = process::command(&config.qemu.program, &arguments(config, role, screen));
         if screen == Screen::Kept {

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,17 @@ pub struct Qemu {
     pub program: PathBuf,
     /// `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`
     pub version: String,
+}
+
+impl Qemu {
+    /// What `migrate-incoming` calls the file with the state of the devices, which QEMU inherits with that number. Since QEMU
+    /// 9.1 `fd:` is meant for pipes and sockets alone, and 11.1 refuses a file; `file:` there is since 8.2.
+    pub(crate) fn state_in(&self, fd: RawFd) -> String {
+        let mut numbers =
+            self.version.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+        let release: (u32, u32) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+        if release < (9, 1) { format!("fd:{fd}") } else { format!("file:/proc/self/fd/{fd}") }
+    }
 }
 
 /// Finds QEMU in `$PATH`. If there is none, the error shows the command that installs it. Its version is asked for once,
@@ -152,6 +164,17 @@ fn shell() -> Result<Shell> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case("7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)", "fd:7")]
+    #[case("9.0.2", "fd:7")]
+    #[case("9.1.0", "file:/proc/self/fd/7")]
+    #[case("10.0.2 (Debian 1:10.0.2+ds-2~bpo12+1)", "file:/proc/self/fd/7")]
+    #[case("11.0.50 (v11.0.0-12-g0123abc)", "file:/proc/self/fd/7")]
+    fn a_state_has_the_name_that_this_qemu_knows(#[case] version: &str, #[case] name: &str) {
+        let qemu = Qemu { program: "qemu".into(), version: version.into() };
+        assert_eq!(qemu.state_in(7), name);
+    }
 
     #[rstest::rstest]
     #[case(0, "x86_64", true, "apt-get install --yes --no-install-recommends qemu-system-x86")]

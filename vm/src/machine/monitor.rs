@@ -4,7 +4,7 @@
 //! template                      clone (all sent before QEMU runs, so that it never waits for us)
 //! qmp_capabilities              qmp_capabilities
 //! migrate-set-capabilities      migrate-set-capabilities
-//! migrate exec:cat > STATE      migrate-incoming fd:STATE
+//! migrate exec:cat > STATE      migrate-incoming STATE
 //!   ◀── MIGRATION completed       ◀── RESUME
 //! quit
 //!
@@ -20,8 +20,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-
-use crate::qemu::arguments::fd;
 
 /// A connection to QEMU's monitor.
 #[derive(Debug)]
@@ -51,12 +49,12 @@ impl Monitor {
         ])
     }
 
-    /// Asks for the state of the devices to be read from the inherited file.
-    pub(super) fn restore(&mut self) -> io::Result<()> {
+    /// Asks for the state of the devices to be read from what QEMU inherits.
+    pub(super) fn restore(&mut self, source: &str) -> io::Result<()> {
         self.ask(&[
             json!({"execute": "qmp_capabilities"}),
             capabilities(&["x-ignore-shared"]),
-            json!({"execute": "migrate-incoming", "arguments": {"uri": format!("fd:{}", fd::STATE)}}),
+            json!({"execute": "migrate-incoming", "arguments": {"uri": source}}),
         ])
     }
 

@@ -158,8 +158,8 @@ fn monitor() -> [String; 4] {
     [
         "-chardev".into(),
         format!("socket,id=monitor,fd={}", fd::MONITOR),
-        "-mon".into(),
-        "chardev=monitor,mode=control".into(),
+        "-qmp".into(),
+        "chardev:monitor".into(),
     ]
 }
 
