@@ -46,7 +46,7 @@ fn tcg() {
     -chardev socket,id=channel,fd=4
     -serial chardev:channel
     -chardev socket,id=monitor,fd=5
-    -mon chardev=monitor,mode=control
+    -qmp chardev:monitor
     -kernel /k/bzImage
     -initrd /c/initramfs.cpio
     -append console=ttyS0 quiet panic=-1 reboot=t no_timer_check cryptomgr.notests=1 random.trust_cpu=on nokaslr debug
