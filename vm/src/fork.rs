@@ -11,6 +11,7 @@
 //! each of these    ───────────────────────────────▶ prctl(PR_SET_PDEATHSIG)
 //!                                                   eventfd2, dup3, close         for each eventfd
 //!                                                   recvmsg, dup3, close          for our new files
+//!                                                   epoll_create1, epoll_ctl, …   for each epoll instance
 //!                                                   clone(CLONE_THREAD)           for each other thread
 //! detach           ────▶ (waits on)        ───────▶ (each thread makes its call again)
 //! ```

@@ -12,8 +12,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use nix::unistd::Pid;
 
+use super::Unforkable;
+use super::proc::{self, Watched};
 use super::tracee::Tracee;
-use super::{Unforkable, proc};
 use crate::machine::process::Process;
 
 /// How long it may take until all threads wait. They do so at once, but for what they have begun.
@@ -42,6 +43,8 @@ pub(crate) struct Original {
     hatch: (UnixStream, RawFd),
     /// Of the process's descriptors those that count, and what they had counted.
     eventfds: Vec<(RawFd, u32)>,
+    /// Those that watch others, and what they watch.
+    epolls: Vec<(RawFd, Vec<Watched>)>,
     /// Whether a copy was begun that did not become whole.
     is_spoilt: bool,
 }
@@ -55,17 +58,18 @@ impl Original {
             let arguments = [range.start, range.end - range.start, word(libc::MADV_DOFORK)];
             first.call(libc::SYS_madvise, arguments).at("madvise(MADV_DOFORK)")?;
         }
-        let mut eventfds = Vec::new();
+        let (mut eventfds, mut epolls) = (Vec::new(), Vec::new());
         for (fd, what) in proc::descriptors(process)? {
             match what.strip_prefix("anon_inode:") {
                 Some("[eventfd]") => eventfds.push((fd, proc::count(process, fd)?)),
+                Some("[eventpoll]") => epolls.push((fd, proc::watched(process, fd)?)),
                 // It gives the signals of whoever reads it (signalfd(2)). What is no such object is a file, a pipe, or a
                 // socket that is replaced, or that nobody uses.
                 Some("[signalfd]") | None => {}
                 Some(_) => return Err(Unforkable::Descriptor { fd, what }),
             }
         }
-        Ok(Original { process, hatch, eventfds, is_spoilt: false })
+        Ok(Original { process, hatch, eventfds, epolls, is_spoilt: false })
     }
 
     /// A copy, with these files in the place of those that had the numbers. It runs when this returns.
@@ -84,6 +88,7 @@ impl Original {
         copy.call(libc::SYS_prctl, with_us).at("prctl(PR_SET_PDEATHSIG)")?;
         self.count_anew(copy).at("eventfd2")?;
         self.give(copy, files).at("recvmsg")?;
+        self.watch_anew(copy).at("epoll_ctl")?;
         for mut other in others {
             newborn.add(&mut other)?;
         }
@@ -97,6 +102,24 @@ impl Original {
             let flags = word(libc::EFD_CLOEXEC | libc::EFD_NONBLOCK);
             let new = copy.call(libc::SYS_eventfd2, [count.into(), flags])?;
             replace(copy, new, fd)?;
+        }
+        Ok(())
+    }
+
+    /// Gives a copy epoll instances of its own, which watch what it has now. One of them may watch another.
+    fn watch_anew(&self, copy: &mut Tracee) -> nix::Result<()> {
+        for &(fd, _) in &self.epolls {
+            let new = copy.call(libc::SYS_epoll_create1, [word(libc::EPOLL_CLOEXEC)])?;
+            replace(copy, new, fd)?;
+        }
+        for (fd, watched) in &self.epolls {
+            for file in watched {
+                let place = copy.scratch();
+                // `struct epoll_event`, which is packed on x86-64.
+                copy.write(place, &[&file.events.to_ne_bytes()[..], &file.data.to_ne_bytes()].concat())?;
+                let arguments = [descriptor(*fd)?, word(libc::EPOLL_CTL_ADD), descriptor(file.fd)?, place];
+                copy.call(libc::SYS_epoll_ctl, arguments)?;
+            }
         }
         Ok(())
     }
@@ -245,10 +268,11 @@ fn pid(number: u64) -> Pid {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Read, Write};
     use std::process::{Child, Command, Stdio};
 
-    use nix::sys::epoll::{Epoll, EpollCreateFlags};
+    use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+    use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
     use super::*;
 
@@ -259,7 +283,11 @@ mod tests {
     #[test]
     fn subject() {
         let Ok(what) = std::env::var(SUBJECT) else { return };
-        let _epoll = (what == "epoll").then(|| Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap());
+        let clock = || TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).unwrap();
+        let _timer = (what == "timer").then(clock);
+        if what == "epoll" {
+            std::thread::spawn(answer);
+        }
         for _ in 0..3 {
             std::thread::spawn(|| {
                 loop {
@@ -270,6 +298,24 @@ mod tests {
         println!("\nready");
         loop {
             std::thread::park();
+        }
+    }
+
+    /// Answers each byte that comes on the standard error with the next one, as an epoll instance behind another one tells.
+    fn answer() -> nix::Result<()> {
+        let epoll = || Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC);
+        let (outer, inner, error) = (epoll()?, epoll()?, std::io::stderr());
+        inner.add(&error, EpollEvent::new(EpollFlags::EPOLLIN, 7))?;
+        outer.add(&inner.0, EpollEvent::new(EpollFlags::EPOLLIN, 8))?;
+        loop {
+            for (epoll, data) in [(&outer, 8), (&inner, 7)] {
+                let mut events = [EpollEvent::empty()];
+                while epoll.wait(&mut events, EpollTimeout::NONE) == Err(Errno::EINTR) {}
+                assert_eq!(events[0].data(), data);
+            }
+            let mut byte = [0];
+            nix::unistd::read(&error, &mut byte)?;
+            nix::unistd::write(&error, &[byte[0] + 1])?;
         }
     }
 
@@ -284,12 +330,17 @@ mod tests {
     }
 
     fn start(what: &str) -> (Subject, Result<Original, Unforkable>) {
+        start_with(what, Stdio::inherit())
+    }
+
+    fn start_with(what: &str, error: Stdio) -> (Subject, Result<Original, Unforkable>) {
         let (hatch, end) = UnixStream::pair().unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "fork::original::tests::subject", "--nocapture"])
             .env(SUBJECT, what)
             .stdin(OwnedFd::from(end))
             .stdout(Stdio::piped())
+            .stderr(error)
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -348,9 +399,39 @@ mod tests {
 
     #[test]
     fn what_two_would_share_is_refused() {
-        let (_subject, original) = start("epoll");
-        let refused = original.err().expect("an epoll instance is refused").to_string();
-        assert!(refused.contains("anon_inode:[eventpoll], of which a copy cannot have its own"), "{refused}");
+        let (_subject, original) = start("timer");
+        let refused = original.err().expect("a timer is refused").to_string();
+        assert!(refused.contains("anon_inode:[timerfd], of which a copy cannot have its own"), "{refused}");
+    }
+
+    #[test]
+    fn each_watches_its_own_files() {
+        let pair = || {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            ours.set_read_timeout(Some(PATIENCE)).unwrap();
+            (ours, OwnedFd::from(theirs))
+        };
+        let asked = |mut socket: &UnixStream, byte| {
+            socket.write_all(&[byte]).unwrap();
+            let mut answer = [0];
+            socket.read_exact(&mut answer).map(|()| answer[0])
+        };
+        let (to_original, end) = pair();
+        let (_subject, original) = start_with("epoll", end.into());
+        let mut original = original.unwrap();
+        let (to_one, one_end) = pair();
+        let (to_other, other_end) = pair();
+        let _one = original.fork(&[(one_end, 2)]).unwrap();
+        let _other = original.fork(&[(other_end, 2)]).unwrap();
+        for (socket, byte) in
+            [(&to_one, 1), (&to_other, 11), (&to_one, 21), (&to_original, 31), (&to_one, 41)]
+        {
+            assert_eq!(asked(socket, byte).unwrap(), byte + 1);
+        }
+        // Nobody was told of what came for another: that one would wait in read(2) now.
+        for socket in [to_original, to_one, to_other] {
+            assert_eq!(asked(&socket, 51).unwrap(), 52);
+        }
     }
 
     #[test]

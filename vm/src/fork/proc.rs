@@ -57,6 +57,37 @@ pub(super) fn count(process: Pid, fd: RawFd) -> io::Result<u32> {
     field(&info, "eventfd-count:").and_then(|count| number(count, 16).map(i32::cast_unsigned))
 }
 
+/// A file that an epoll instance watches. epoll_ctl(2)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Watched {
+    pub(super) fd: RawFd,
+    /// What is waited for, and how.
+    pub(super) events: u32,
+    /// What the process is told when it is there.
+    pub(super) data: u64,
+}
+
+/// What an epoll instance watches.
+pub(super) fn watched(process: Pid, fd: RawFd) -> io::Result<Vec<Watched>> {
+    watched_by(&fs::read_to_string(format!("/proc/{process}/fdinfo/{fd}"))?)
+}
+
+/// `tfd:        4 events:       19 data:                4  pos:0 ino:61 sdev:5`
+fn watched_by(info: &str) -> io::Result<Vec<Watched>> {
+    let lines = info.lines().filter(|line| line.starts_with("tfd:"));
+    let watched = |line: &str| {
+        let value = |name| line.split_once(name).and_then(|(_, rest)| rest.split_whitespace().next());
+        Some(Watched {
+            fd: value("tfd:")?.parse().ok()?,
+            events: u32::from_str_radix(value("events:")?, 16).ok()?,
+            data: u64::from_str_radix(value("data:")?, 16).ok()?,
+        })
+    };
+    lines
+        .map(|line| watched(line).ok_or_else(|| io::Error::other(format!("not understood: {line}"))))
+        .collect()
+}
+
 /// The signals that a thread blocks, as sigprocmask(2) takes them.
 pub(super) fn blocked(thread: Pid) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{thread}/status"))?;
@@ -81,6 +112,24 @@ fn number(word: &str, radix: u32) -> io::Result<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_epoll_instance_watches() {
+        let info = "\
+pos:	0
+flags:	02000002
+mnt_id:	16
+ino:	1057
+tfd:        4 events:       19 data:                4  pos:0 ino:61 sdev:5
+tfd:       11 events: c0000001 data: ffff8881000000ab  pos:0 ino:421 sdev:f
+";
+        let watched = |fd, events, data| Watched { fd, events, data };
+        assert_eq!(
+            watched_by(info).unwrap(),
+            [watched(4, 0x19, 4), watched(11, 0xc000_0001, 0xffff_8881_0000_00ab)]
+        );
+        assert_eq!(watched_by("tfd: 4 data: 1").unwrap_err().to_string(), "not understood: tfd: 4 data: 1");
+    }
 
     #[test]
     fn memory_that_a_fork_leaves_out() {

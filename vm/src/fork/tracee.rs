@@ -15,19 +15,16 @@ use super::proc;
 
 /// The instruction that makes a system call.
 const SYSCALL: [u8; 2] = [0x0f, 0x05];
-/// Calls in which an idle thread waits. The last one is what poll(2) becomes when it was interrupted once.
-const WAITS: [i64; 6] = [
-    libc::SYS_futex,
-    libc::SYS_poll,
-    libc::SYS_ppoll,
-    libc::SYS_epoll_wait,
-    libc::SYS_epoll_pwait,
-    libc::SYS_restart_syscall,
-];
+/// Calls in which an idle thread waits, and which are made again. The last one is what poll(2) becomes when it was interrupted
+/// once.
+const WAITS: [i64; 4] = [libc::SYS_futex, libc::SYS_poll, libc::SYS_ppoll, libc::SYS_restart_syscall];
+/// Those that are never made again, but tell the program that they were interrupted (signal(7)).
+const WAITS_ONCE: [i64; 3] = [libc::SYS_epoll_wait, libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2];
 /// What a call gives that is to be made again, and that no program ever sees (include/linux/errno.h): ERESTARTSYS and
 /// ERESTARTNOHAND with the same arguments, ERESTART_RESTARTBLOCK as the kernel remembers it.
 const AGAIN: [i64; 2] = [-512, -514];
 const AS_REMEMBERED: i64 = -516;
+const INTERRUPTED: i64 = -libc::EINTR as i64;
 /// More than a function may use below the stack pointer without moving it (System V ABI for AMD64, 3.2.2).
 const RED_ZONE: u64 = 256;
 /// Room below that for what a call reads and writes.
@@ -73,12 +70,14 @@ impl Tracee {
         self.held.tid
     }
 
-    /// Whether it waits in a call that can be made again.
+    /// Whether it waits in a call that can be made again, or that it makes again itself.
     pub(super) fn waits(&self) -> bool {
-        let given = self.registers.rax.cast_signed();
-        (AGAIN.contains(&given) || given == AS_REMEMBERED)
-            && WAITS.contains(&self.registers.orig_rax.cast_signed())
-            && self.read(self.registers.rip - 2).is_ok_and(|before: [u8; 2]| before == SYSCALL)
+        let call = self.registers.orig_rax.cast_signed();
+        let waited = match self.registers.rax.cast_signed() {
+            INTERRUPTED => WAITS_ONCE.contains(&call),
+            given => (AGAIN.contains(&given) || given == AS_REMEMBERED) && WAITS.contains(&call),
+        };
+        waited && self.read(self.registers.rip - 2).is_ok_and(|before: [u8; 2]| before == SYSCALL)
     }
 
     /// The stack, and where the thread's own variables lie.
@@ -90,8 +89,8 @@ impl Tracee {
     /// of the thread can make again is told to have been interrupted by a signal.
     pub(super) fn become_like(&mut self, other: &Tracee) -> nix::Result<()> {
         let mut registers = other.registers;
-        if registers.rax.cast_signed() == AS_REMEMBERED {
-            registers.rax = i64::from(-libc::EINTR).cast_unsigned();
+        if [AS_REMEMBERED, INTERRUPTED].contains(&registers.rax.cast_signed()) {
+            registers.rax = INTERRUPTED.cast_unsigned();
         } else {
             registers.rip -= 2;
             registers.rax = registers.orig_rax;
