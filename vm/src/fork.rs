@@ -21,6 +21,7 @@
 mod original;
 #[cfg(target_arch = "x86_64")]
 mod proc;
+pub(crate) mod seccomp;
 #[cfg(target_arch = "x86_64")]
 mod tracee;
 

@@ -119,7 +119,7 @@ impl Machine {
         ram: File,
         state: File,
         screen: Screen,
-        more: Option<FdMapping>,
+        more: Vec<FdMapping>,
         deadline: Instant,
     ) -> Result<Self> {
         let mut inherited = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
@@ -177,7 +177,9 @@ impl Machine {
         if role == Role::Clone {
             streams.monitor.restore(&config.qemu.state_in(fd::STATE))?;
         }
-        let mut command = process::command(&config.qemu.program, &arguments(config, role, screen));
+        let is_filtered = inherited.iter().any(|mapping| mapping.child_fd == fd::FILTER);
+        let filter = is_filtered.then_some(fd::FILTER);
+        let mut command = process::command(&config.qemu.program, &arguments(config, role, screen), filter);
         if screen == Screen::Kept {
             process::detach(&mut command);
         }

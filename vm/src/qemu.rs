@@ -24,10 +24,18 @@ impl Qemu {
     /// What `migrate-incoming` calls the file with the state of the devices, which QEMU inherits with that number. Since QEMU
     /// 9.1 `fd:` is meant for pipes and sockets alone, and 11.1 refuses a file; `file:` there is since 8.2.
     pub(crate) fn state_in(&self, fd: RawFd) -> String {
-        let mut numbers =
-            self.version.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
-        let release: (u32, u32) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-        if release < (9, 1) { format!("fd:{fd}") } else { format!("file:/proc/self/fd/{fd}") }
+        if self.release() < (9, 1) { format!("fd:{fd}") } else { format!("file:/proc/self/fd/{fd}") }
+    }
+
+    /// Whether it waits by io_uring(7) where the kernel has that. By epoll(7) otherwise.
+    pub(crate) fn waits_by_io_uring(&self) -> bool {
+        self.release() >= (10, 2)
+    }
+
+    fn release(&self) -> (u32, u32) {
+        let numbers = self.version.split(|c: char| !c.is_ascii_digit());
+        let mut numbers = numbers.map_while(|number| number.parse().ok());
+        (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default())
     }
 }
 
@@ -166,14 +174,15 @@ mod tests {
     use super::*;
 
     #[rstest::rstest]
-    #[case("7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)", "fd:7")]
-    #[case("9.0.2", "fd:7")]
-    #[case("9.1.0", "file:/proc/self/fd/7")]
-    #[case("10.0.2 (Debian 1:10.0.2+ds-2~bpo12+1)", "file:/proc/self/fd/7")]
-    #[case("11.0.50 (v11.0.0-12-g0123abc)", "file:/proc/self/fd/7")]
-    fn a_state_has_the_name_that_this_qemu_knows(#[case] version: &str, #[case] name: &str) {
+    #[case("7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)", "fd:7", false)]
+    #[case("9.0.2", "fd:7", false)]
+    #[case("9.1.0", "file:/proc/self/fd/7", false)]
+    #[case("10.0.2 (Debian 1:10.0.2+ds-2~bpo12+1)", "file:/proc/self/fd/7", false)]
+    #[case("10.2.0", "file:/proc/self/fd/7", true)]
+    #[case("11.0.50 (v11.0.0-12-g0123abc)", "file:/proc/self/fd/7", true)]
+    fn releases_differ(#[case] version: &str, #[case] state: &str, #[case] waits_by_io_uring: bool) {
         let qemu = Qemu { program: "qemu".into(), version: version.into() };
-        assert_eq!(qemu.state_in(7), name);
+        assert_eq!((qemu.state_in(7).as_str(), qemu.waits_by_io_uring()), (state, waits_by_io_uring));
     }
 
     #[rstest::rstest]

@@ -12,6 +12,7 @@ use command_fds::FdMapping;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Scratch, Stamp, sha256_of};
+use crate::fork::seccomp;
 use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Cache, Config, Ending, Error, Machine, Progress, Result, Zygote};
 
@@ -77,12 +78,12 @@ impl Template {
 
     /// A new machine that goes on from here. It runs when this returns.
     pub fn start(&self) -> Result<Machine> {
-        self.start_with(Screen::Kept, None)
+        self.start_with(Screen::Kept, Vec::new())
     }
 
     /// A new machine whose console is the terminal of this process.
     pub fn start_on_terminal(&self) -> Result<Machine> {
-        self.start_with(Screen::Terminal, None)
+        self.start_with(Screen::Terminal, Vec::new())
     }
 
     /// A new machine that is exercised, and then stopped for good, for others to go on from where it was.
@@ -94,13 +95,17 @@ impl Template {
         exercise: impl FnOnce(&mut Machine) -> std::result::Result<(), E>,
     ) -> std::result::Result<Zygote, E> {
         let (hatch, hatch_end) = UnixStream::pair().map_err(Error::io("open", "a socket"))?;
-        let inherited = FdMapping { parent_fd: hatch_end.into(), child_fd: fd::HATCH };
-        let mut machine = self.start_with(Screen::Kept, Some(inherited))?;
+        let mut inherited = vec![FdMapping { parent_fd: hatch_end.into(), child_fd: fd::HATCH }];
+        if self.config.qemu.waits_by_io_uring() {
+            let filter = seccomp::without_io_uring().map_err(Error::io("make", "a seccomp filter"))?;
+            inherited.push(FdMapping { parent_fd: filter.into(), child_fd: fd::FILTER });
+        }
+        let mut machine = self.start_with(Screen::Kept, inherited)?;
         exercise(&mut machine)?;
         Ok(Zygote::new(machine, hatch, &self.config, PATIENCE)?)
     }
 
-    fn start_with(&self, screen: Screen, inherited: Option<FdMapping>) -> Result<Machine> {
+    fn start_with(&self, screen: Screen, inherited: Vec<FdMapping>) -> Result<Machine> {
         let ram = self.ram.try_clone().map_err(Error::io("open", "the template's memory"))?;
         // Opened anew, for a position of its own: QEMU reads it from the start.
         let state = Path::new("/proc/self/fd").join(self.state.as_raw_fd().to_string());

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -72,10 +73,16 @@ impl Drop for Process {
     }
 }
 
-/// The command for a program that is killed when this process ends, even by SIGKILL.
-pub(super) fn command(program: &Path, arguments: &[OsString]) -> Command {
+/// The command for a program that is killed when this process ends, even by SIGKILL. `filter`: a descriptor that it inherits,
+/// of a file that says what it may call (util-linux 2.41).
+pub(super) fn command(program: &Path, arguments: &[OsString], filter: Option<RawFd>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]);
+    command.args(["--pdeathsig", "KILL"]);
+    if let Some(filter) = filter {
+        // Who may gain privileges may not be filtered.
+        command.args(["--no-new-privs", "--seccomp-filter"]).arg(format!("/proc/self/fd/{filter}"));
+    }
+    command.arg("--");
     // A parent that ended before setpriv asked for the signal sends none; by then it is not the parent any more.
     command.args(["sh", "-c", r#"[ "$PPID" = "$0" ] && exec "$@""#]).arg(std::process::id().to_string());
     command.arg(program).args(arguments);

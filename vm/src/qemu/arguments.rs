@@ -25,6 +25,8 @@ pub(crate) mod fd {
     pub(crate) const STATE: i32 = 7;
     /// Nothing of QEMU's own: by this socket a copy of its process is given files.
     pub(crate) const HATCH: i32 = 8;
+    /// Nothing of QEMU's own: what it may not call, for setpriv(1).
+    pub(crate) const FILTER: i32 = 9;
 }
 
 /// What a machine is started for.
