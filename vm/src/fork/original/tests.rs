@@ -162,6 +162,40 @@ fn each_watches_its_own_files() {
     }
 }
 
+/// Set for the process that holds another one.
+const HOLDER: &str = "VM_TEST_HOLDER";
+
+/// Not a test of its own: a process that holds its child, and tells its number.
+#[test]
+fn holder() {
+    if std::env::var_os(HOLDER).is_none() {
+        return;
+    }
+    let child = Subject(Command::new("sleep").arg("60").spawn().unwrap());
+    let process = Pid::from_raw(child.0.id().cast_signed());
+    let first = Tracee::seize(process, process).unwrap();
+    println!("\nholds {process}");
+    std::thread::sleep(PATIENCE);
+    drop(first);
+}
+
+#[test]
+fn what_is_held_ends_with_who_holds_it() {
+    let mut holder = Command::new(std::env::current_exe().unwrap());
+    holder.args(["--exact", "fork::original::tests::holder", "--nocapture"]).env(HOLDER, "1");
+    let mut holder = Subject(holder.stdout(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(holder.0.stdout.take().unwrap()).lines();
+    let held = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("holds ")?.parse().ok());
+    let held = Pid::from_raw(held.expect("it holds its child"));
+    assert!(!proc::is_zombie(held));
+    holder.0.kill().unwrap();
+    let until = Instant::now() + PATIENCE / 2;
+    while !proc::is_zombie(held) {
+        assert!(Instant::now() < until, "{held} goes on");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 #[test]
 fn a_process_at_work_is_not_forked() {
     let subject = Subject(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
