@@ -36,7 +36,9 @@ fn what(spec: &Spec, planned: &Planned) -> String {
     let said = match planned.step {
         Step::Join => "enter the namespace",
         Step::Clone => "make the child process, born in new namespaces",
-        Step::Unshare if planned.phase == Phase::Network => "make a namespace outside, for the child to enter",
+        Step::Unshare if planned.phase == Phase::Network => {
+            "make a namespace outside, for the child to enter"
+        }
         Step::Unshare => "leave the parent's namespace for a new one",
         Step::ResetSignals => "block no signal and ignore none",
         Step::IdMap => "tell which ids inside are which outside",
