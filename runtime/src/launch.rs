@@ -102,7 +102,6 @@ pub(crate) fn launch(
     if job.is_awaited() {
         parent.go(outside.network());
     }
-    drop(outside);
     parent.follow(process)
 }
 

@@ -204,13 +204,13 @@ fn entered(spec: &Spec, plan: &mut Plan) {
 /// Whether what a step finds or makes depends on the network namespace that it is taken in, as a sysfs does, and all below
 /// `/proc/sys/net`.
 fn shows_network(spec: &Spec, step: Step) -> bool {
-    let usual = |paths: &[PathBuf], usual: &[&str]| {
-        paths.iter().all(|path| usual.iter().any(|usual| path.as_os_str() == *usual))
+    let are_among = |paths: &[PathBuf], known: &[&str]| {
+        paths.iter().all(|path| known.iter().any(|known| path.as_os_str() == *known))
     };
     match step {
         Step::Sysfs | Step::Mount | Step::Sysctl => true,
-        Step::Mask => !usual(&spec.masked, MASKED),
-        Step::ReadOnly => !usual(&spec.read_only, READ_ONLY),
+        Step::Mask => !are_among(&spec.masked, MASKED),
+        Step::ReadOnly => !are_among(&spec.read_only, READ_ONLY),
         _ => false,
     }
 }

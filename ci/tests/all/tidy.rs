@@ -50,6 +50,16 @@ fn no_rust_file_is_longer_than_400_lines() {
 }
 
 #[test]
+fn no_snapshot_waits_to_be_accepted() {
+    let waiting: Vec<_> = files(&[".rs", ".snap.new"])
+        .into_iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.extension().is_some_and(|ending| ending == "new"))
+        .collect();
+    assert!(waiting.is_empty(), "accept or remove: {waiting:?}");
+}
+
+#[test]
 fn unsafe_stays_below_the_facade() {
     let unsafe_code = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"];
     let found = places(&files(&[".rs"]), |path, line| {

@@ -52,11 +52,11 @@ const BOUNDS: [Bound; 9] = [
     },
     // Measured: 4.2, which is what it writes to; all else it shares with the one that it is copied from.
     Bound { name: "MB of a further warm clone", of: (WARM, MEMORY), to: None, at_most: 10.0 },
-    // Measured: 0.74 to 0.78. It has no link, no tmpfs to fill, no masks, and keeps capabilities.
+    // Measured: 0.74 to 0.80. It has no link, no tmpfs to fill, no masks, and keeps capabilities.
     Bound { name: "nsrun / bwrap", of: (START, NSRUN), to: Some((START, BWRAP)), at_most: 1.0 },
-    // Measured: 0.43 to 0.44. It does the same without a link and without a tmpfs to fill, and makes a cgroup.
+    // Measured: 0.41 to 0.45. It does the same without a link and without a tmpfs to fill, and makes a cgroup.
     Bound { name: "nsrun / crun", of: (START, NSRUN), to: Some((START, CRUN)), at_most: 0.5 },
-    // Measured: 1.14 to 1.17. Namespaces and a procfs alone: what the kernel itself takes.
+    // Measured: 1.07 to 1.17. Namespaces and a procfs alone: what the kernel itself takes.
     Bound { name: "nsrun / unshare", of: (START, NSRUN), to: Some((START, UNSHARE)), at_most: 2.0 },
 ];
 

@@ -62,8 +62,8 @@ fn set_default(signal: i32) -> Result<()> {
     Errno::result(set).map(drop)
 }
 
-/// Waits for the next signal that somebody else sends; they must be blocked ([`block_all`]), and then SIGPIPE stays pending even if it is
-/// ignored: a process that writes where nobody reads sends it to itself. sigwaitinfo(2)
+/// Waits for the next signal that somebody else sends; they must be blocked ([`block_all`]), and then SIGPIPE stays pending
+/// even if it is ignored: a process that writes where nobody reads sends it to itself. sigwaitinfo(2)
 pub fn wait() -> Result<Arrived> {
     let all = SigSet::all();
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();

@@ -24,52 +24,44 @@ fn above_standard(fd: OwnedFd) -> Result<OwnedFd> {
 
 /// Sends one message; `EPIPE` (and no SIGPIPE) if the other end is gone.
 pub fn send(fd: BorrowedFd<'_>, message: &[u8]) -> Result<()> {
-    loop {
-        match socket::send(fd.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL) {
-            Err(Errno::EINTR) => continue,
-            other => return other.map(drop),
-        }
-    }
+    uninterrupted(|| socket::send(fd.as_raw_fd(), message, MsgFlags::MSG_NOSIGNAL)).map(drop)
 }
 
 /// Sends one message and a descriptor. SCM_RIGHTS, unix(7)
 pub fn send_with(fd: BorrowedFd<'_>, message: &[u8], file: BorrowedFd<'_>) -> Result<()> {
     let (message, files) = ([IoSlice::new(message)], [file.as_raw_fd()]);
     let rights = [ControlMessage::ScmRights(&files)];
-    loop {
-        match socket::sendmsg::<()>(fd.as_raw_fd(), &message, &rights, MsgFlags::MSG_NOSIGNAL, None) {
-            Err(Errno::EINTR) => continue,
-            other => return other.map(drop),
-        }
-    }
-}
-
-/// Waits for one message as [`receive`] does, and takes the descriptor that came with it. It is closed by execve(2).
-pub fn receive_with(fd: BorrowedFd<'_>, message: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
-    let mut room = nix::cmsg_space!(RawFd);
-    let mut message = [IoSliceMut::new(message)];
-    let received = loop {
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        match socket::recvmsg::<()>(fd.as_raw_fd(), &mut message, Some(&mut room), flags) {
-            Err(Errno::EINTR) => continue,
-            other => break other?,
-        }
-    };
-    let mut files = Vec::new();
-    for rights in received.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(made) = rights {
-            // SAFETY: the kernel just made these descriptors and nothing else knows them.
-            files.extend(made.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
-        }
-    }
-    Ok((received.bytes, files.pop()))
+    let flags = MsgFlags::MSG_NOSIGNAL;
+    uninterrupted(|| socket::sendmsg::<()>(fd.as_raw_fd(), &message, &rights, flags, None)).map(drop)
 }
 
 /// Waits for one message and gives its length; 0 once the other end is gone.
 pub fn receive(fd: BorrowedFd<'_>, message: &mut [u8]) -> Result<usize> {
+    uninterrupted(|| socket::recv(fd.as_raw_fd(), message, MsgFlags::empty()))
+}
+
+/// The same, and the descriptor that came with it. It is closed by execve(2).
+pub fn receive_with(fd: BorrowedFd<'_>, message: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
+    let mut room = nix::cmsg_space!(RawFd);
+    uninterrupted(|| {
+        let (mut message, flags) = ([IoSliceMut::new(message)], MsgFlags::MSG_CMSG_CLOEXEC);
+        let received = socket::recvmsg::<()>(fd.as_raw_fd(), &mut message, Some(&mut room), flags)?;
+        let mut files = Vec::new();
+        for rights in received.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(made) = rights {
+                // SAFETY: the kernel just made these descriptors and nothing else knows them.
+                files.extend(made.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+            }
+        }
+        Ok((received.bytes, files.pop()))
+    })
+}
+
+/// Makes a call again that a signal interrupted.
+fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
-        match socket::recv(fd.as_raw_fd(), message, MsgFlags::empty()) {
-            Err(Errno::EINTR) => continue,
+        match call() {
+            Err(Errno::EINTR) => {}
             other => return other,
         }
     }
@@ -85,13 +77,8 @@ pub fn hung_up(fd: impl AsFd) -> Result<bool> {
 /// Waits until at least one of two files has something to read, and tells whether the first has.
 pub fn wait_for_either(one: impl AsFd, other: impl AsFd) -> Result<bool> {
     let mut fds = [one.as_fd(), other.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-    loop {
-        match poll(&mut fds, PollTimeout::NONE) {
-            Err(Errno::EINTR) => continue,
-            other => other?,
-        };
-        return Ok(fds[0].any().unwrap_or_default());
-    }
+    uninterrupted(|| poll(&mut fds, PollTimeout::NONE))?;
+    Ok(fds[0].any().unwrap_or_default())
 }
 
 /// Waits until a file has something to read, at most so long. Whether it has.
