@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use harness::judge::Status;
-use harness::report::{Format, Outcome, Run, terminal};
+use harness::report::{Format, Outcome, Run, nothing_proven, terminal};
 use runtime::output::say;
 
 use crate::exit::{Exit, lost, usage};
@@ -127,7 +127,8 @@ pub(crate) fn tell(run: &Run, targets: &[Target]) -> Result<(), Exit> {
     targets.iter().fold(told, |told, Target { format, place }| told.and(place.write(&format.render(run))))
 }
 
-/// A broken property outweighs a lost verdict: it is known. What the baseline expects is neither.
+/// A broken property outweighs a lost verdict: it is known. What the baseline expects is neither. A run of which nothing
+/// passed is not green, even if all of it was expected.
 pub(crate) fn exit(run: &Run, deny_skips: bool) -> Exit {
     let any = |holds: &dyn Fn(&Outcome) -> bool| run.results.iter().any(holds);
     let lost = |result: &Outcome| matches!(result.status, Status::Error | Status::Miss);
@@ -135,7 +136,7 @@ pub(crate) fn exit(run: &Run, deny_skips: bool) -> Exit {
         || (deny_skips && any(&|result| result.status == Status::Skip && !result.is_expected()))
     {
         Exit::Broken
-    } else if any(&lost) {
+    } else if any(&lost) || nothing_proven(run).is_some() {
         Exit::Lost
     } else {
         Exit::Passed

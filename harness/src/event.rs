@@ -49,6 +49,8 @@ pub enum Event {
         container: String,
         /// The runtime's own words: `mount[3] (tmpfs on /tmp): EPERM`.
         failure: String,
+        /// The step that was refused; `None` if none was tried.
+        refused: Option<Refused>,
     },
     /// A step was carried out.
     Step {
@@ -91,6 +93,16 @@ pub struct Ready {
     pub modules: BTreeMap<String, Option<String>>,
 }
 
+/// A step of the runtime that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// Its name: `mount`. [`runtime::Step::name`]
+    pub step: String,
+    /// The errno's name: `EPERM`.
+    pub errno: String,
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -99,8 +111,10 @@ pub enum Outcome {
     Value(Value),
     /// The kernel refused, with the errno's name: `EPERM`.
     Errno(String),
-    /// The operation could not be tried at all: no such actor any more, a bad argument, a deadline.
+    /// The operation could not be tried at all, or not to its end: a bad argument, a deadline.
     Broken(String),
+    /// Nothing is there any more to carry it out, or could be brought there: how the actor ended, or why none joined.
+    NoActor(String),
 }
 
 /// What was looked at after a scenario.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Envelope, Event, Oracles, Outcome};
+use crate::event::{Envelope, Event, Oracles, Outcome, Refused};
 use crate::plan::Need;
 
 /// The facts of one run. Nothing in here is a verdict; [`crate::judge`] gives it.
@@ -14,8 +14,8 @@ pub struct Evidence {
     pub unmet: Option<(Need, String)>,
     /// PID of each container's PID 1, by name, as the host numbers it; the last if it was started again.
     pub built: BTreeMap<String, i32>,
-    /// The runtime's words for each container that could not be built.
-    pub not_built: BTreeMap<String, String>,
+    /// Each container that could not be built, by name.
+    pub not_built: BTreeMap<String, NotBuilt>,
     /// What came of the steps, by their position in the plan.
     pub steps: BTreeMap<u32, Carried>,
     /// How everyone who acted looked after the last step, if that was asked for.
@@ -26,6 +26,15 @@ pub struct Evidence {
     pub ended: bool,
     /// Why the evidence is not whole. With a reason in here no scenario passes.
     pub lost: Vec<String>,
+}
+
+/// Why a container could not be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotBuilt {
+    /// The runtime's words.
+    pub failure: String,
+    /// The step that was refused; `None` if none was tried.
+    pub refused: Option<Refused>,
 }
 
 /// A step that was carried out.
@@ -94,7 +103,9 @@ impl Evidence {
             }
             Event::Unmet { need, reason } => self.unmet = Some((need, reason)),
             Event::Built { container, pid } => drop(self.built.insert(container, pid)),
-            Event::NotBuilt { container, failure } => drop(self.not_built.insert(container, failure)),
+            Event::NotBuilt { container, failure, refused } => {
+                self.not_built.insert(container, NotBuilt { failure, refused });
+            }
             Event::Step { index, outcome, us } => self.step(index, Carried { outcome, us }),
             Event::Lost { reason } => self.note(reason),
             Event::Look { actor, facts } => drop(self.looks.insert(actor.to_string(), facts)),

@@ -3,6 +3,8 @@
 //! A scenario passes only if nothing of the evidence is lost, every step was carried out and came out as expected, and the
 //! three oracles saw nothing. There is no other way to `pass` in this file.
 
+mod blame;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,11 +22,11 @@ use crate::scenario::{Scenario, Step, describe};
 pub enum Status {
     /// Everything is as expected, on positive evidence.
     Pass,
-    /// Isolation is broken.
+    /// Isolation is broken, or what a sound kernel carries out could not be.
     Fail,
     /// A need is not met. Of a step: it was not carried out, for a reason that its scenario tells.
     Skip,
-    /// The scenario's own fault: it could not be carried out.
+    /// The scenario's own fault: no kernel could carry it out.
     Error,
     /// The verdict was lost: a panic, a hang, events that are missing.
     Miss,
@@ -93,10 +95,11 @@ fn overall(scenario: &Scenario, evidence: &Evidence, steps: &[StepVerdict]) -> (
     if let Some((need, reason)) = &evidence.unmet {
         return (Status::Skip, Some(unmet(need, reason)));
     }
-    if let Some((name, failure)) =
+    if let Some((name, not_built)) =
         evidence.not_built.iter().find(|(name, _)| !expects_refusal(scenario, name))
     {
-        return (Status::Error, Some(format!("the container `{name}` could not be built: {failure}")));
+        let reason = format!("the container `{name}` could not be built: {}", not_built.failure);
+        return (blame::not_built(not_built), Some(reason));
     }
     match steps.iter().find(|step| step.status != Status::Pass) {
         Some(step) => (step.status, Some(reason_of(step))),
@@ -225,6 +228,11 @@ fn judge_step(
             verdict.observed = Some(json!({ "broken": words }));
             return verdict;
         }
+        Some(Outcome::NoActor(words)) => {
+            verdict.status = blame::no_actor(scenario, step);
+            verdict.observed = Some(json!({ "broken": words }));
+            return verdict;
+        }
         Some(Outcome::Value(value)) => Observed::Value(value),
         Some(Outcome::Errno(errno)) => Observed::Errno(errno, refusal(step, evidence)),
     };
@@ -237,7 +245,7 @@ fn judge_step(
 /// The runtime's words, for a `start` that was refused.
 fn refusal<'a>(step: &Step, evidence: &'a Evidence) -> Option<&'a str> {
     match &step.operation {
-        Operation::Start(name) => evidence.not_built.get(name).map(String::as_str),
+        Operation::Start(name) => evidence.not_built.get(name).map(|known| known.failure.as_str()),
         _ => None,
     }
 }
@@ -252,7 +260,7 @@ fn mismatches(
         let index = scenario.steps.iter().position(|step| step.name == name)?;
         match &evidence.steps.get(&u32::try_from(index).ok()?)?.outcome {
             Outcome::Value(value) => Some(value.clone()),
-            Outcome::Errno(_) | Outcome::Broken(_) => None,
+            Outcome::Errno(_) | Outcome::Broken(_) | Outcome::NoActor(_) => None,
         }
     };
     match (&step.expect, observed) {

@@ -14,8 +14,8 @@ pub(crate) mod paint;
 mod read;
 pub mod terminal;
 
-pub use coverage::coverage;
 pub(crate) use coverage::proven;
+pub use coverage::{coverage, nothing_proven, skipped};
 pub use expected::Expected;
 pub use read::{Unreadable, read};
 

@@ -22,7 +22,7 @@ pub use self::address::{Address, NotAnAddress, destination};
 use self::dialogue::Dialogue;
 pub use self::facts::{Interface, Route};
 pub(crate) use self::gone::Gone;
-use crate::sys;
+use crate::sys::{self, Errno};
 
 /// The index of `lo`: the kernel registers it first in every network namespace.
 pub const LOOPBACK: u32 = 1;
@@ -80,6 +80,15 @@ impl Net {
         link.attributes.push(LinkAttribute::IfName(name.to_owned()));
         link.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Dummy)]));
         self.0.request(Message::NewLink(link), NEW)
+    }
+
+    /// Returns whether the kernel can make devices of this kind: tried, and a device may be there then.
+    pub fn makes(&self, kind: &str) -> bool {
+        let mut link = LinkMessage::default();
+        let kind = LinkInfo::Kind(InfoKind::Other(kind.to_owned()));
+        link.attributes.push(LinkAttribute::LinkInfo(vec![kind]));
+        // "Unknown device type" in rtnl_newlink(); one that is known may want more than its kind.
+        self.0.request(Message::NewLink(link), NEW) != Err(Errno::EOPNOTSUPP)
     }
 
     /// Brings a device up or down.

@@ -6,7 +6,6 @@ mod folder;
 mod oopsing;
 pub(crate) mod sums;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -15,25 +14,21 @@ use crate::{Error, Kernel, Result};
 use folder::Folder;
 pub use oopsing::oopsing;
 
-/// Modules to load, and what became of those that were asked for and are not among them. One that is nowhere here may be
-/// built in or not: where the kernel came without its modules, only the running kernel can tell.
+/// Modules to load, and those that need not be. One that was asked for and is nowhere here may be built in all the same:
+/// lists may be missing, and only the running kernel can tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closure {
     /// Dependencies come before what needs them.
     pub load_order: Vec<Module>,
     /// Asked for, and part of the kernel image.
     pub built_in: Vec<String>,
-    /// Asked for, and not to be had: why.
-    pub missing: BTreeMap<String, String>,
 }
 
 impl Closure {
-    /// Whether it is known if the kernel has a module that was asked for.
-    pub fn knows(&self, name: &str) -> bool {
+    /// Returns whether the guest has a module that was asked for: built in, or packed for it to load.
+    pub fn provides(&self, name: &str) -> bool {
         let name = normal(name);
-        self.missing.contains_key(&name)
-            || self.built_in.contains(&name)
-            || self.load_order.iter().any(|module| module.name == name)
+        self.built_in.contains(&name) || self.load_order.iter().any(|module| module.name == name)
     }
 }
 
@@ -68,14 +63,8 @@ pub fn closure(kernel: &Kernel, names: &[&str]) -> Result<Closure> {
         let name = normal(name);
         match folder.find(&name) {
             Some(_) => visit(&folder, &name, kernel, &mut closure.load_order)?,
-            None => match folder.built_in(&name) {
-                Some(true) => closure.built_in.push(name),
-                Some(false) => {
-                    let reason = format!("kernel {} has it neither as a module nor built in", kernel.release);
-                    closure.missing.insert(name, reason);
-                }
-                None => {}
-            },
+            None if folder.built_in(&name) => closure.built_in.push(name),
+            None => {}
         }
     }
     Ok(closure)

@@ -7,9 +7,8 @@ use runtime::spec::{Peer, Spec};
 use serde_json::Value;
 
 use super::look::{self, Facts};
-use super::player::{NotBuilt, Player};
+use super::player::{NoReply, NotBuilt, Player};
 use super::probe::Reply;
-use crate::event::Outcome;
 use crate::operation::Operation;
 use crate::plan::Actor;
 
@@ -35,7 +34,7 @@ impl Cast {
 
     fn try_build(&mut self, name: &str, spec: &Spec) -> Result<i32, NotBuilt> {
         if self.containers.iter().any(|(known, _)| known == name) {
-            return Err(NotBuilt::Reason(format!("`{name}` runs already")));
+            return Err(NotBuilt::Reason(NoReply::Broken(format!("`{name}` runs already"))));
         }
         let mut spec = spec.clone();
         for peer in spec.join.values_mut() {
@@ -55,13 +54,13 @@ impl Cast {
     }
 
     /// A container's PID 1, while it lives.
-    pub(super) fn pid(&mut self, name: &str) -> Result<i32, String> {
+    pub(super) fn pid(&mut self, name: &str) -> Result<i32, NoReply> {
         self.container(name)?.pid()
     }
 
-    fn container(&mut self, name: &str) -> Result<&mut Player, String> {
+    fn container(&mut self, name: &str) -> Result<&mut Player, NoReply> {
         let found = self.containers.iter_mut().find(|(known, _)| known == name);
-        found.map(|(_, player)| player).ok_or_else(|| format!("`{name}` does not run"))
+        found.map(|(_, player)| player).ok_or_else(|| does_not_run(name))
     }
 
     /// Has a container's own probe perform an operation.
@@ -70,7 +69,7 @@ impl Cast {
         name: &str,
         operation: &Operation,
         deadline: Instant,
-    ) -> Result<Reply, String> {
+    ) -> Result<Reply, NoReply> {
         self.container(name)?.ask(operation, deadline)
     }
 
@@ -80,7 +79,7 @@ impl Cast {
         name: &str,
         operation: &Operation,
         deadline: Instant,
-    ) -> Result<Reply, String> {
+    ) -> Result<Reply, NoReply> {
         let mut joined = self.container(name)?.joined("the process", None)?;
         let reply = joined.ask(operation, deadline)?;
         joined.stop()?;
@@ -88,10 +87,10 @@ impl Cast {
     }
 
     /// Has the host's probe perform it.
-    pub(super) fn ask_host(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, String> {
+    pub(super) fn ask_host(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, NoReply> {
         let host = match self.host.take() {
             Some(host) => host,
-            None => Player::host().map_err(|error| format!("no probe on the host: {error}"))?,
+            None => Player::host()?,
         };
         self.host.insert(host).ask(operation, deadline)
     }
@@ -109,19 +108,19 @@ impl Cast {
     }
 
     /// Stops one container, for a step.
-    pub(super) fn stop(&mut self, name: &str) -> Outcome {
-        let Some(index) = self.containers.iter().position(|(known, _)| known == name) else {
-            return Outcome::Broken(format!("`{name}` does not run"));
-        };
-        match self.containers.remove(index).1.stop() {
-            Ok(()) => Outcome::Value(Value::Null),
-            Err(failure) => Outcome::Broken(failure),
-        }
+    pub(super) fn stop(&mut self, name: &str) -> Result<Value, NoReply> {
+        let index = self.containers.iter().position(|(known, _)| known == name);
+        let index = index.ok_or_else(|| does_not_run(name))?;
+        self.containers.remove(index).1.stop().map(|()| Value::Null)
     }
 
     /// Stops everybody, the youngest container first. What could not be taken down.
-    pub(super) fn take_down(&mut self) -> Vec<String> {
+    pub(super) fn take_down(&mut self) -> Vec<NoReply> {
         let containers = self.containers.drain(..).rev().map(|(_, player)| player);
         containers.chain(self.host.take()).filter_map(|player| player.stop().err()).collect()
     }
+}
+
+fn does_not_run(name: &str) -> NoReply {
+    NoReply::Broken(format!("`{name}` does not run"))
 }

@@ -30,7 +30,7 @@ pub(super) fn apart(work: impl FnOnce() -> Result<Value, Refusal>) -> Result<Val
     match serde_json::from_slice(&answer) {
         Ok(Outcome::Value(value)) => Ok(value),
         Ok(Outcome::Errno(name)) => Err(Refusal::Named(name)),
-        Ok(Outcome::Broken(reason)) => Err(Refusal::Broken(reason)),
+        Ok(Outcome::Broken(reason) | Outcome::NoActor(reason)) => Err(Refusal::Broken(reason)),
         Err(_) => Err(Refusal::Broken(format!("the child {}", ended(status)))),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::net::UnixStream;
@@ -17,6 +18,7 @@ use super::boot;
 use super::channel::Channel;
 use super::oracles::Watch;
 use super::runner::{self, LOOK, Told};
+use super::shield::OutOfMemory;
 use crate::event::{Event, Outcome};
 use crate::plan::{After, Request, Run};
 
@@ -76,22 +78,23 @@ fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()
     let (events, runner_end) = UnixStream::pair()?;
     let look = if run.after == After::Look { LOOK } else { Duration::ZERO };
     let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + look + TEARDOWN;
+    let memory = OutOfMemory::watch()?;
     let runner = match clone(&[], None)? {
         Birth::Child => {
             drop(events);
-            exit(runner::run(run.plan, run.after, runner_end))
+            exit(runner::run(run.plan, run.after, runner_end, memory))
         }
         Birth::Parent(pid) => pid,
     };
     drop(runner_end);
     let mut heard = Heard::default();
-    let last = forward(channel, events, deadline, &mut heard)?;
+    let last = forward(channel, events, deadline, &memory, &mut heard)?;
     if matches!(last, Last::Kept) {
         return channel.send(Event::Kept);
     }
     end(runner)?;
-    if let Last::Lost(reason) = last {
-        channel.send(heard.broken_off(reason))?;
+    if let Last::Lost(lost) = last {
+        channel.send(heard.broken_off(lost))?;
         watch.clear()?;
     }
     channel.reclaim()?;
@@ -111,13 +114,19 @@ struct Heard {
 
 impl Heard {
     /// What to tell when no more will be heard.
-    fn broken_off(&mut self, reason: &str) -> Event {
+    fn broken_off(&mut self, lost: Lost) -> Event {
+        let words = lost.to_string();
+        let outcome = match lost {
+            Lost::Deadline | Lost::OutOfMemory => Outcome::Broken(words.clone()),
+            Lost::Gone => Outcome::NoActor(words.clone()),
+            Lost::Failed(_) => return Event::Lost { reason: words },
+        };
         match self.in_flight.take() {
             Some(index) => {
                 self.steps += 1;
-                Event::Step { index, outcome: Outcome::Broken(reason.into()), us: 0 }
+                Event::Step { index, outcome, us: 0 }
             }
-            None => Event::Lost { reason: reason.into() },
+            None => Event::Lost { reason: words },
         }
     }
 }
@@ -128,8 +137,30 @@ enum Last {
     Done,
     /// Its steps are done, and it stays.
     Kept,
-    /// Why it will not tell any more.
-    Lost(&'static str),
+    /// It will not tell any more.
+    Lost(Lost),
+}
+
+/// Why the runner tells no more.
+enum Lost {
+    Deadline,
+    /// It was ended.
+    Gone,
+    /// It was ended when there was no memory left.
+    OutOfMemory,
+    /// By its own fault, in its words.
+    Failed(String),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Lost::Deadline => "the scenario's deadline passed",
+            Lost::Gone => "the runner ended before the scenario did",
+            Lost::OutOfMemory => "the runner ended before the scenario did: memory ran out",
+            Lost::Failed(reason) => reason,
+        })
+    }
 }
 
 /// Hands on what the runner tells, until it is done, ends early, or the deadline passes.
@@ -137,6 +168,7 @@ fn forward(
     channel: &mut Channel,
     events: UnixStream,
     deadline: Instant,
+    memory: &OutOfMemory,
     heard: &mut Heard,
 ) -> io::Result<Last> {
     let mut reader = BufReader::new(events);
@@ -148,7 +180,7 @@ fn forward(
         match reader.read_line(&mut line) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Ok(Last::Lost("the scenario's deadline passed"));
+                return Ok(Last::Lost(Lost::Deadline));
             }
             Err(error) => return Err(error),
         }
@@ -164,7 +196,9 @@ fn forward(
             Ok(Told::Fault(fault)) => heard.faults.push(fault),
             Ok(Told::Kept) => return Ok(Last::Kept),
             Ok(Told::Done) => return Ok(Last::Done),
-            Err(_) => return Ok(Last::Lost("the runner ended before the scenario did")),
+            Ok(Told::Failed(reason)) => return Ok(Last::Lost(Lost::Failed(reason))),
+            Err(_) if memory.killed()? => return Ok(Last::Lost(Lost::OutOfMemory)),
+            Err(_) => return Ok(Last::Lost(Lost::Gone)),
         }
     }
 }

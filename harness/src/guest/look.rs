@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::player::Player;
+use super::player::{NoReply, Player};
 use crate::event::Outcome;
 use crate::operation::{Operation, Subject};
 
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) fn at(player: &mut Player, deadline: Instant) -> Facts {
     let mut facts = Facts::new();
     if let Err(reason) = ask(player, (Instant::now() + PATIENCE).min(deadline), &mut facts) {
-        facts.insert("probe".into(), Outcome::Broken(reason));
+        facts.insert("probe".into(), Outcome::Broken(reason.words()));
         note(player.another().and_then(|another| ask_once(another, deadline, &mut facts)), &mut facts);
     }
     facts
@@ -37,25 +37,25 @@ pub(super) fn at(player: &mut Player, deadline: Instant) -> Facts {
 /// What a probe on the host sees, where no step needed one.
 pub(super) fn at_host(deadline: Instant) -> Facts {
     let mut facts = Facts::new();
-    let host = Player::host().map_err(|error| error.to_string());
+    let host = Player::host().map_err(NoReply::from);
     note(host.and_then(|host| ask_once(host, deadline, &mut facts)), &mut facts);
     facts
 }
 
-fn ask_once(mut player: Player, deadline: Instant, facts: &mut Facts) -> Result<(), String> {
+fn ask_once(mut player: Player, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
     ask(&mut player, deadline, facts)?;
     player.stop()
 }
 
-fn ask(player: &mut Player, deadline: Instant, facts: &mut Facts) -> Result<(), String> {
+fn ask(player: &mut Player, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
     for (word, operation) in LOOKS {
         facts.insert(word.to_owned(), player.ask(&operation, deadline)?.outcome);
     }
     Ok(())
 }
 
-fn note(asked: Result<(), String>, facts: &mut Facts) {
+fn note(asked: Result<(), NoReply>, facts: &mut Facts) {
     if let Err(reason) = asked {
-        facts.insert("another probe".into(), Outcome::Broken(reason));
+        facts.insert("another probe".into(), Outcome::Broken(reason.words()));
     }
 }

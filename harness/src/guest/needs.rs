@@ -1,13 +1,16 @@
 //! Whether the running kernel has what a scenario needs: features are looked for, versions are not compared.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
+use runtime::net::Net;
+use runtime::spec::Namespace;
 use runtime::sys::probe::raw::{self, Argument};
 use runtime::sys::process::{self, Birth, Status, clone, exit};
-use runtime::sys::{Errno, Signal, signal};
+use runtime::sys::{Errno, Signal, mount, signal};
 
 use super::ops;
 use crate::plan::Need;
@@ -18,19 +21,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// `None` if the need is met, else what was looked for.
 pub(super) fn unmet(need: &Need) -> io::Result<Option<String>> {
     let (met, looked_for) = match need {
-        Need::Module(name) => (has_module(name)?, format!("no module `{name}`, loaded or built in")),
-        Need::Filesystem(name) => (has_filesystem(name)?, format!("no `{name}` in /proc/filesystems")),
+        Need::Module(name) => (has_module(name)?, without_module(name)),
+        Need::Filesystem(name) => (
+            has_filesystem(name)?,
+            format!("mount(2) knows no file system `{name}`, and it is not in /proc/filesystems"),
+        ),
         Need::Namespace(kind) => {
-            let path = format!("/proc/self/ns/{}", kind.file());
-            (Path::new(&path).exists(), format!("no {path}"))
+            let file = format!("/proc/self/ns/{}", kind.file());
+            let met = Path::new(&file).exists() || tried(&[*kind], || true)?;
+            (met, format!("no {file}, and clone(2) makes none"))
         }
         Need::Path(path) => (Path::new(path).exists(), format!("no {path}")),
         Need::Controller(name) => {
             let file = "/sys/fs/cgroup/cgroup.controllers";
             (has_word(&read(file)?, name), format!("no `{name}` in {file}"))
         }
-        // Only the host has the kernel's configuration, and looked already.
-        Need::Config(_) => (true, String::new()),
+        Need::Config(option) => match configuration()? {
+            Some(text) => (sets(&text, option), format!("the kernel was built without {option}")),
+            None => {
+                (false, format!("{option} is not known: there is no /proc/config.gz (CONFIG_IKCONFIG_PROC)"))
+            }
+        },
         Need::Capability(name) => match ops::cannot_exercise(name) {
             Some(reason) => (false, reason),
             None => (true, String::new()),
@@ -55,17 +66,72 @@ fn has_word(text: &str, word: &str) -> bool {
     text.split_whitespace().any(|found| found == word)
 }
 
+/// Tried: a list may be missing, and a name in it may be of no use.
 fn has_filesystem(name: &str) -> io::Result<bool> {
-    Ok(has_word(&read("/proc/filesystems")?, name))
+    let mounts = || {
+        let kind = mount::filesystem(name, name, Path::new("/"), mount::Flags::empty(), "");
+        kind != Err(Errno::ENODEV)
+    };
+    Ok(has_word(&read("/proc/filesystems")?, name) || tried(&[Namespace::Mount], mounts)?)
 }
 
-/// A built-in module without parameters is in no list but that of the kernel's symbols: its initcall names it.
+/// In no list but that of the kernel's symbols is a module that is built in and has no parameters: its initcall names it.
+/// Where a kernel keeps no symbols either, the device or the file system that the module is for is tried.
 fn has_module(name: &str) -> io::Result<bool> {
     let name = name.replace('-', "_");
-    if Path::new("/sys/module").join(&name).exists() || has_filesystem(&name)? {
+    if Path::new("/sys/module").join(&name).exists()
+        || read("/proc/kallsyms")?.contains(&format!("__initcall__kmod_{name}__"))
+    {
         return Ok(true);
     }
-    Ok(read("/proc/kallsyms")?.contains(&format!("__initcall__kmod_{name}__")))
+    let makes = || Net::open().is_ok_and(|net| net.makes(&name));
+    let built_in = || -> io::Result<bool> {
+        let option = format!("CONFIG_{}", name.to_uppercase());
+        Ok(configuration()?.is_some_and(|text| sets(&text, &option)))
+    };
+    Ok(tried(&[Namespace::Net], makes)? || has_filesystem(&name)? || built_in()?)
+}
+
+fn without_module(name: &str) -> String {
+    format!(
+        "no module `{name}`: it is not loaded, the kernel makes no device and mounts no file system of that name, \
+         and no list of what is built in has it"
+    )
+}
+
+/// The configuration that the kernel was built with, if it tells. CONFIG_IKCONFIG_PROC
+fn configuration() -> io::Result<Option<String>> {
+    let file = match File::open("/proc/config.gz") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    let mut text = String::new();
+    GzDecoder::new(file).read_to_string(&mut text)?;
+    Ok(Some(text))
+}
+
+/// Whether an option is `y` or `m`. A module would have been packed and loaded, had it been there.
+fn sets(configuration: &str, option: &str) -> bool {
+    configuration
+        .lines()
+        .any(|line| line.split_once('=').is_some_and(|(name, value)| name == option && value != "n"))
+}
+
+/// Tries in a child with namespaces of its own, so that nothing of it stays. `false` if there are no such namespaces.
+fn tried(namespaces: &[Namespace], holds: impl FnOnce() -> bool) -> io::Result<bool> {
+    const HOLDS: i32 = 0;
+    let pid = match clone(namespaces, None) {
+        Ok(Birth::Child) => {
+            // Without this a mount would be seen in the namespace that this one was copied from.
+            let apart = mount::propagate(Path::new("/"), mount::Flags::MS_PRIVATE | mount::Flags::MS_REC);
+            let apart = !namespaces.contains(&Namespace::Mount) || apart.is_ok();
+            exit(if apart && holds() { HOLDS } else { 1 })
+        }
+        Ok(Birth::Parent(pid)) => pid,
+        Err(Errno::EINVAL) => return Ok(false),
+        Err(errno) => return Err(errno.into()),
+    };
+    Ok(process::wait(pid)? == Status::Exited(HOLDS))
 }
 
 /// Called in a child with arguments that no call accepts: one that does something all the same does it to the child.
@@ -87,7 +153,6 @@ fn has_syscall(number: i64) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runtime::spec::Namespace;
 
     #[rstest::rstest]
     #[case(Need::Syscall("getpid".into()), true)]
@@ -100,6 +165,7 @@ mod tests {
     #[case(Need::Namespace(Namespace::Uts), true)]
     #[case(Need::Filesystem("proc".into()), true)]
     #[case(Need::Filesystem("nofs".into()), false)]
+    #[case(Need::Module("no-such-module".into()), false)]
     #[case(Need::Path("/proc/self/ns".into()), true)]
     #[case(Need::Path("/no/such/file".into()), false)]
     fn a_need_is_met_or_not(#[case] need: Need, #[case] met: bool) {

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use runtime::spec::Spec;
 use runtime::sys::errno_name;
 use runtime::sys::process::{self, Status};
-use runtime::{Container, Exec, Failure, Joined, Running};
+use runtime::{Container, Exec, Failure, Joined, Running, Step};
 
 use super::child::ended;
 use super::link::{Link, Lost};
-use super::probe::{Order, Reply, Stranger};
-use crate::event::Outcome;
+use super::probe::{Reply, Stranger};
+use crate::event::{Outcome, Refused};
 use crate::operation::{Operation, WriteFile};
 
 /// This program, wherever its file is now.
@@ -64,41 +64,45 @@ impl Player {
     }
 
     /// Another probe in the container of this one, with the credentials of `spec` or the container's own.
-    pub(super) fn joined(&self, who: &str, spec: Option<&Spec>) -> Result<Player, String> {
+    pub(super) fn joined(&mut self, who: &str, spec: Option<&Spec>) -> Result<Player, NoReply> {
+        self.pid()?;
         let Process::Container(running) = &self.process else {
-            return Err(format!("{} is no container", self.who));
+            return Err(NoReply::Broken(format!("{} is no container", self.who)));
         };
-        let (link, stdio) = Link::new().map_err(|error| error.to_string())?;
-        let exec = Exec::new(ARGUMENTS).program(program().map_err(|error| error.to_string())?).stdio(stdio);
+        let (link, stdio) = Link::new()?;
+        let exec = Exec::new(ARGUMENTS).program(program()?).stdio(stdio);
         let joined = exec.within(running.pid(), spec.unwrap_or(running.spec()));
-        let joined = joined.map_err(|failure| failure.to_string())?;
+        let joined = joined.map_err(|failure| not_joined(who, &self.who, &failure))?;
         Ok(player(&format!("{who} in {}", self.who), Process::Joined(joined), link))
     }
 
     /// A fresh probe in the same place.
-    pub(super) fn another(&self) -> Result<Player, String> {
+    pub(super) fn another(&mut self) -> Result<Player, NoReply> {
         match &self.process {
-            Process::Host(_) => Player::host().map_err(|error| error.to_string()),
+            Process::Host(_) => Ok(Player::host()?),
             Process::Container(_) | Process::Joined(_) => self.joined("another process", None),
         }
     }
 
     /// Its PID, as the runner has it, while it lives.
-    pub(super) fn pid(&mut self) -> Result<i32, String> {
-        if let Some(status) = self.status()? {
-            return Err(format!("{} {}", self.who, ended(status)));
+    pub(super) fn pid(&mut self) -> Result<i32, NoReply> {
+        match self.status()? {
+            Some(status) => Err(self.gone(status)),
+            None => Ok(self.process.pid()),
         }
-        Ok(self.process.pid())
     }
 
     /// Has it perform one operation.
-    pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, String> {
+    pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, NoReply> {
         let stranger = self.stranger_for(operation, deadline)?;
-        let order = Order { operation: operation.clone(), stranger };
-        self.link.ask(&order, deadline).map_err(|lost| self.reason(&lost, deadline))
+        self.link.ask(operation, stranger, deadline).map_err(|lost| self.reason(lost, deadline))
     }
 
-    fn stranger_for(&mut self, operation: &Operation, deadline: Instant) -> Result<Option<Stranger>, String> {
+    fn stranger_for(
+        &mut self,
+        operation: &Operation,
+        deadline: Instant,
+    ) -> Result<Option<Stranger>, NoReply> {
         if !matches!(operation, Operation::Exercise(capability) if super::ops::needs_stranger(capability)) {
             return Ok(None);
         }
@@ -111,13 +115,13 @@ impl Player {
     }
 
     /// What others may know of it: its PID, and a file that it makes.
-    fn introduce(&mut self, deadline: Instant) -> Result<Stranger, String> {
+    fn introduce(&mut self, deadline: Instant) -> Result<Stranger, NoReply> {
         let Reply { outcome, .. } = self.ask(&Operation::Process, deadline)?;
         let pid = match &outcome {
             Outcome::Value(process) => process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()),
             _ => None,
         };
-        let pid = pid.ok_or_else(|| format!("{} gave {outcome:?}", self.who))?;
+        let pid = pid.ok_or_else(|| NoReply::Broken(format!("{} gave {outcome:?}", self.who)))?;
         for folder in FOLDERS {
             let path = Path::new(folder).join(format!(".stranger-{pid}"));
             let write = Operation::Write(WriteFile { path: path.clone(), text: String::new() });
@@ -129,72 +133,82 @@ impl Player {
     }
 
     /// Takes away what a stranger made.
-    fn leave(mut self, known: Stranger) -> Result<(), String> {
+    fn leave(mut self, known: Stranger) -> Result<(), NoReply> {
         let Some(path) = known.file else { return Ok(()) };
         let deadline = Instant::now() + LEAVE;
         match self.ask(&Operation::Remove(path), deadline)?.outcome {
             Outcome::Value(_) => Ok(()),
-            other => Err(format!("{} could not remove its file: {other:?}", self.who)),
+            other => Err(NoReply::Broken(format!("{} could not remove its file: {other:?}", self.who))),
         }
     }
 
-    fn start_stranger(&self) -> Result<Player, String> {
+    fn start_stranger(&mut self) -> Result<Player, NoReply> {
         let who = format!("a process of user {STRANGER}");
         match &self.process {
-            Process::Host(_) => host(&who, Some(STRANGER)).map_err(|error| format!("{who}: {error}")),
+            Process::Host(_) => Ok(host(&who, Some(STRANGER))?),
             Process::Container(running) => {
                 let spec = Spec { uid: STRANGER, gid: STRANGER, ..running.spec().clone() };
-                self.joined(&who, Some(&spec)).map_err(|failure| format!("{who}: {failure}"))
+                self.joined(&who, Some(&spec))
             }
-            Process::Joined(_) => Err(format!("{} has no {who} beside it", self.who)),
+            Process::Joined(_) => Err(NoReply::Broken(format!("{} has no {who} beside it", self.who))),
         }
     }
 
-    fn status(&mut self) -> Result<Option<Status>, String> {
+    fn status(&mut self) -> Result<Option<Status>, NoReply> {
         let status = match &mut self.process {
             Process::Host(process) => process.status(),
             Process::Container(running) => running.try_wait().map_err(errno_name),
             Process::Joined(joined) => joined.try_wait().map_err(errno_name),
         };
-        status.map_err(|error| format!("{} is lost: {error}", self.who))
+        status.map_err(|error| NoReply::Broken(format!("{} is lost: {error}", self.who)))
+    }
+
+    fn gone(&self, status: Status) -> NoReply {
+        NoReply::NoActor(format!("{} {}", self.who, ended(status)))
     }
 
     /// How it ended, if it does before patience is at its end.
-    fn ended_within(&mut self, patience: Duration) -> Result<Option<Status>, String> {
+    fn ended_within(&mut self, patience: Duration) -> Result<Option<Status>, NoReply> {
         if let Some(status) = self.status()? {
             return Ok(Some(status));
         }
         let waited = process::ends_within(self.process.pid(), patience);
-        waited.map_err(|errno| format!("{} is lost: {}", self.who, errno_name(errno)))?;
+        waited.map_err(|errno| NoReply::Broken(format!("{} is lost: {}", self.who, errno_name(errno))))?;
         self.status()
     }
 
     /// Why it gave no reply.
-    fn reason(&mut self, lost: &Lost, deadline: Instant) -> String {
+    fn reason(&mut self, lost: Lost, deadline: Instant) -> NoReply {
         match lost {
-            Lost::Deadline => format!("{} gave no reply before the scenario's deadline", self.who),
-            Lost::Garbage(error) => format!("{} gave a reply that is none: {error}", self.who),
+            Lost::Deadline => {
+                NoReply::Broken(format!("{} gave no reply before the scenario's deadline", self.who))
+            }
+            Lost::Forged(words) => NoReply::Forged(format!("{} sent {words}", self.who)),
             Lost::Ended => match self.ended_within(patience(deadline)) {
-                Ok(Some(status)) => format!("{} {}", self.who, ended(status)),
-                Ok(None) => format!("{} closed its end and lives on", self.who),
+                Ok(Some(status)) => self.gone(status),
+                Ok(None) => NoReply::NoActor(format!("{} closed its end and lives on", self.who)),
                 Err(lost) => lost,
             },
         }
     }
 
     /// Ends it, and takes down what it has outside.
-    pub(super) fn stop(self) -> Result<(), String> {
-        let Player { who, process, link, stranger } = self;
+    pub(super) fn stop(self) -> Result<(), NoReply> {
+        let Player { who, process, mut link, stranger } = self;
         // A stranger would keep the container's cgroup and namespaces; dropped, it is killed.
         let left = stranger.map_or(Ok(()), |(stranger, known)| stranger.leave(known));
-        drop(link);
+        link.hang_up();
         let stopped = match process {
             Process::Host(mut process) => process.end(),
             Process::Container(running) => running.stop().map(drop).map_err(|failure| failure.to_string()),
             // The end of its input ends it.
             Process::Joined(mut joined) => joined.wait().map(drop).map_err(errno_name),
         };
-        left.and(stopped).map_err(|error| format!("{who}: {error}"))
+        let said = link.surplus().map_err(|lost| match lost {
+            Lost::Forged(words) => NoReply::Forged(format!("{who} sent {words}")),
+            Lost::Ended | Lost::Deadline => NoReply::Broken(format!("{who} is lost")),
+        });
+        said.and(left).and(stopped.map_err(|error| NoReply::Broken(format!("{who}: {error}"))))
     }
 }
 
@@ -255,12 +269,47 @@ fn program() -> io::Result<OwnedFd> {
     File::open(PROGRAM).map(OwnedFd::from)
 }
 
+fn not_joined(who: &str, container: &str, failure: &Failure) -> NoReply {
+    let words = format!("{who} could not join {container}: {failure}");
+    match failure.step {
+        // What is specified contradicts itself: the kernel was not asked.
+        Step::Check => NoReply::Broken(words),
+        _ => NoReply::NoActor(words),
+    }
+}
+
+/// Why an operation has no outcome of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoReply {
+    /// It could not be tried, or not to its end.
+    Broken(String),
+    /// Nothing is there to carry it out: how it ended, or why nothing could join.
+    NoActor(String),
+    /// Something came that was not asked for: this actor's evidence is lost.
+    Forged(String),
+}
+
+impl NoReply {
+    /// Its words.
+    pub(super) fn words(self) -> String {
+        match self {
+            NoReply::Broken(words) | NoReply::NoActor(words) | NoReply::Forged(words) => words,
+        }
+    }
+}
+
+impl From<io::Error> for NoReply {
+    fn from(error: io::Error) -> Self {
+        NoReply::Broken(error.to_string())
+    }
+}
+
 /// Why a container is not there.
 pub(super) enum NotBuilt {
     /// A step of the runtime failed.
     Failure(Box<Failure>),
-    /// It was not tried.
-    Reason(String),
+    /// It was not tried, or is gone already.
+    Reason(NoReply),
 }
 
 impl NotBuilt {
@@ -268,7 +317,19 @@ impl NotBuilt {
     pub(super) fn reason(&self) -> String {
         match self {
             NotBuilt::Failure(failure) => failure.to_string(),
-            NotBuilt::Reason(reason) => reason.clone(),
+            NotBuilt::Reason(NoReply::Broken(words) | NoReply::NoActor(words) | NoReply::Forged(words)) => {
+                words.clone()
+            }
+        }
+    }
+
+    /// The step that was refused, if one was tried.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        match self {
+            NotBuilt::Failure(failure) => {
+                Some(Refused { step: failure.step.name().to_owned(), errno: errno_name(failure.errno) })
+            }
+            NotBuilt::Reason(_) => None,
         }
     }
 
@@ -276,14 +337,17 @@ impl NotBuilt {
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             NotBuilt::Failure(failure) => Outcome::Errno(errno_name(failure.errno)),
-            NotBuilt::Reason(reason) => Outcome::Broken(reason.clone()),
+            NotBuilt::Reason(NoReply::NoActor(words)) => Outcome::NoActor(words.clone()),
+            NotBuilt::Reason(NoReply::Broken(words) | NoReply::Forged(words)) => {
+                Outcome::Broken(words.clone())
+            }
         }
     }
 }
 
 impl From<io::Error> for NotBuilt {
     fn from(error: io::Error) -> Self {
-        NotBuilt::Reason(error.to_string())
+        NotBuilt::Reason(error.into())
     }
 }
 

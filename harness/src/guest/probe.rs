@@ -6,6 +6,7 @@
 //!            ◀────────  Reply (standard output)
 //! end        ────────▶  exits
 //! ```
+//! A reply repeats the order's nonce, which no step can know: what a step writes to the channel by itself answers nothing.
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
@@ -24,6 +25,8 @@ use crate::operation::Operation;
 /// What to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Order {
+    /// Random, new for every order.
+    pub(super) nonce: u64,
     pub(super) operation: Operation,
     /// For an operation that needs one.
     pub(super) stranger: Option<Stranger>,
@@ -41,6 +44,8 @@ pub(super) struct Stranger {
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Reply {
+    /// Of the order that it answers.
+    pub(super) nonce: u64,
     pub(super) outcome: Outcome,
     /// Microseconds that it took.
     pub(super) us: u64,
@@ -51,12 +56,12 @@ pub fn serve() -> Result<(), Box<dyn Error>> {
     task::set_name(c"probe")?;
     let mut state = State::default();
     for line in io::stdin().lock().lines() {
-        let Order { operation, stranger } = serde_json::from_str(&line?)?;
+        let Order { nonce, operation, stranger } = serde_json::from_str(&line?)?;
         state.stranger = stranger;
         let started = Instant::now();
         let outcome = ops::outcome(ops::perform(&operation, &mut state));
         let us = u64::try_from(started.elapsed().as_micros())?;
-        let mut line = serde_json::to_vec(&Reply { outcome, us })?;
+        let mut line = serde_json::to_vec(&Reply { nonce, outcome, us })?;
         line.push(b'\n');
         let mut output = io::stdout().lock();
         output.write_all(&line)?;

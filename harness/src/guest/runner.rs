@@ -14,8 +14,9 @@ use serde_json::json;
 
 use super::cast::Cast;
 use super::needs;
+use super::player::NoReply;
 use super::probe::Reply;
-use super::shield::Shield;
+use super::shield::{OutOfMemory, Shield};
 use super::undo::Undo;
 use crate::event::{Event, Outcome};
 use crate::operation::{Operation, Subject};
@@ -33,6 +34,8 @@ pub(super) enum Told {
     Trying(u32),
     /// Something could not be taken down.
     Fault(String),
+    /// It cannot go on, for a reason that lies with itself.
+    Failed(String),
     /// The steps are done, and everything stays as it is.
     Kept,
     /// The scenario is over and everything was taken down.
@@ -40,13 +43,17 @@ pub(super) enum Told {
 }
 
 /// Runs the scenario in this process, which has to end with the code that this returns.
-pub(super) fn run(plan: Plan, after: After, events: UnixStream) -> i32 {
+pub(super) fn run(plan: Plan, after: After, events: UnixStream, memory: OutOfMemory) -> i32 {
     let deadline = Instant::now() + Duration::from_millis(plan.deadline_ms);
-    let mut runner = Runner { plan, after, events, deadline, cast: Cast::default(), undo: Undo::default() };
+    let (cast, undo) = (Cast::default(), Undo::default());
+    let mut runner = Runner { plan, after, events, deadline, memory, cast, undo };
     match runner.carry_out() {
         Ok(()) => 0,
         Err(error) => {
-            output::say(format!("guest: the runner failed: {error}"));
+            let reason = format!("the runner failed: {error}");
+            output::say(format!("guest: {reason}"));
+            // Init sees the end of what it reads, too.
+            let _ = runner.tell(&Told::Failed(reason));
             1
         }
     }
@@ -57,6 +64,7 @@ struct Runner {
     after: After,
     events: UnixStream,
     deadline: Instant,
+    memory: OutOfMemory,
     cast: Cast,
     undo: Undo,
 }
@@ -125,7 +133,8 @@ impl Runner {
                 Ok(Outcome::Value(json!({ "pid": pid })))
             }
             Err(failure) => {
-                self.event(Event::NotBuilt { container: name.into(), failure: failure.reason() })?;
+                let refused = failure.refused();
+                self.event(Event::NotBuilt { container: name.into(), failure: failure.reason(), refused })?;
                 Ok(failure.outcome())
             }
         }
@@ -139,28 +148,48 @@ impl Runner {
                 continue;
             }
             self.tell(&Told::Trying(index))?;
-            let Reply { outcome, us } = self.perform(step)?;
+            let (outcome, us) = self.perform(step)?;
             self.event(Event::Step { index, outcome, us })?;
         }
         Ok(())
     }
 
-    fn perform(&mut self, step: Step) -> io::Result<Reply> {
+    /// What comes of a step, and the microseconds that it took.
+    fn perform(&mut self, step: Step) -> io::Result<(Outcome, u64)> {
         let started = Instant::now();
-        let outcome = match &step.operation {
-            Operation::Start(name) => self.build(name)?,
-            Operation::Stop(name) => self.cast.stop(name),
+        let done = match &step.operation {
+            Operation::Start(name) => Ok(self.build(name)?),
+            Operation::Stop(name) => self.cast.stop(name).map(Outcome::Value),
             _ => match self.hand_over(step) {
-                Ok(reply) => return Ok(reply),
-                Err(reason) => Outcome::Broken(reason),
+                Ok(Reply { outcome, us, .. }) => return Ok((outcome, us)),
+                Err(none) => Err(none),
             },
         };
+        let outcome = match done {
+            Ok(outcome) => outcome,
+            Err(none) => self.without_reply(none)?,
+        };
         let us = u64::try_from(started.elapsed().as_micros()).map_err(io::Error::other)?;
-        Ok(Reply { outcome, us })
+        Ok((outcome, us))
+    }
+
+    fn without_reply(&mut self, none: NoReply) -> io::Result<Outcome> {
+        Ok(match none {
+            NoReply::Broken(words) => Outcome::Broken(words),
+            // A scenario that takes more than there is: what is killed then, no kernel could let live.
+            NoReply::NoActor(words) if self.memory.killed()? => {
+                Outcome::Broken(format!("{words}: memory ran out"))
+            }
+            NoReply::NoActor(words) => Outcome::NoActor(words),
+            NoReply::Forged(words) => {
+                self.event(Event::Lost { reason: words.clone() })?;
+                Outcome::Broken(words)
+            }
+        })
     }
 
     /// Has the step's actor perform it. An error tells why that was not possible.
-    fn hand_over(&mut self, step: Step) -> Result<Reply, String> {
+    fn hand_over(&mut self, step: Step) -> Result<Reply, NoReply> {
         let Step { actor, exec, mut operation } = step;
         if actor == Actor::Host {
             self.resolve(&mut operation)?;
@@ -174,7 +203,7 @@ impl Runner {
     }
 
     /// Names of containers become the PIDs that the host's `/proc` has for them.
-    fn resolve(&mut self, operation: &mut Operation) -> Result<(), String> {
+    fn resolve(&mut self, operation: &mut Operation) -> Result<(), NoReply> {
         match operation {
             Operation::Status(subject) | Operation::Namespaces(subject) => self.resolve_subject(subject),
             Operation::Setns(setns) => self.resolve_subject(&mut setns.of),
@@ -188,7 +217,7 @@ impl Runner {
         }
     }
 
-    fn resolve_subject(&mut self, subject: &mut Subject) -> Result<(), String> {
+    fn resolve_subject(&mut self, subject: &mut Subject) -> Result<(), NoReply> {
         if let Subject::Container(name) = subject {
             *subject = if name == "host" { Subject::Init } else { Subject::Pid(self.cast.pid(name)?) };
         }
@@ -211,10 +240,15 @@ impl Runner {
     }
 
     fn take_down(&mut self) -> io::Result<()> {
-        let mut faults = self.cast.take_down();
-        faults.extend(
-            self.undo.all().into_iter().map(|(what, errno)| format!("{what}: {}", sys::errno_name(errno))),
-        );
-        faults.into_iter().try_for_each(|fault| self.tell(&Told::Fault(fault)))
+        for none in self.cast.take_down() {
+            match none {
+                NoReply::Forged(reason) => self.event(Event::Lost { reason })?,
+                NoReply::Broken(fault) | NoReply::NoActor(fault) => self.tell(&Told::Fault(fault))?,
+            }
+        }
+        for (what, errno) in self.undo.all() {
+            self.tell(&Told::Fault(format!("{what}: {}", sys::errno_name(errno))))?;
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 
 /// `OOM_SCORE_ADJ_MIN`: such a process is never chosen. proc_pid_oom_score_adj(5)
 const NEVER: &[u8] = b"-1000";
@@ -21,5 +22,53 @@ impl Shield {
         let done = work();
         self.0.write_all(AS_EVERYBODY)?;
         done
+    }
+}
+
+/// How often the kernel killed a process for want of memory. vmstat of proc(5)
+pub(super) struct OutOfMemory {
+    /// Opened early, too.
+    counters: File,
+    kills: u64,
+}
+
+impl OutOfMemory {
+    /// Counts from now on.
+    pub(super) fn watch() -> io::Result<OutOfMemory> {
+        let counters = File::open("/proc/vmstat")?;
+        let kills = kills(&counters)?;
+        Ok(OutOfMemory { counters, kills })
+    }
+
+    /// Whether it did since then.
+    pub(super) fn killed(&self) -> io::Result<bool> {
+        Ok(kills(&self.counters)? > self.kills)
+    }
+}
+
+/// The counter; 0 on a kernel that does not have it. Linux 4.13, 8e675f7af507
+fn kills(counters: &File) -> io::Result<u64> {
+    let mut text = vec![0; 32 << 10];
+    let mut length = 0;
+    loop {
+        match counters.read_at(&mut text[length..], length as u64)? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    let text = String::from_utf8_lossy(&text[..length]).into_owned();
+    let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+    count.map_or(Ok(0), |count| count.trim().parse().map_err(io::Error::other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_kernel_counts() {
+        let memory = OutOfMemory::watch().unwrap();
+        assert!(!memory.killed().unwrap());
+        assert!(OutOfMemory { kills: 0, ..memory }.killed().is_ok());
     }
 }

@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::event::{Envelope, Event};
+use crate::event::{Envelope, Event, Refused};
 
 const TEXT: &str = r#"
 about = "A container's hostname is its own."
@@ -46,6 +46,14 @@ fn step(index: u32, outcome: Outcome) -> Event {
     Event::Step { index, outcome, us: 1500 }
 }
 
+/// A failure in the runtime's words: `mount[3] (tmpfs on /tmp): EPERM`.
+fn not_built(container: &str, failure: &str) -> Event {
+    let step = failure.split([':', '[', ' ']).next().unwrap();
+    let errno = failure.rsplit(' ').next().unwrap();
+    let refused = Some(Refused { step: step.into(), errno: errno.into() });
+    Event::NotBuilt { container: container.into(), failure: failure.into(), refused }
+}
+
 /// What a guest sends when everything is as expected.
 fn good() -> Vec<Event> {
     vec![
@@ -53,7 +61,7 @@ fn good() -> Vec<Event> {
         Event::Built { container: "box".into(), pid: 93 },
         step(0, Outcome::Value(json!("mycontainer"))),
         step(1, Outcome::Value(json!("nsproof"))),
-        Event::NotBuilt { container: "late".into(), failure: "mount[3] (tmpfs on /tmp): EPERM".into() },
+        not_built("late", "mount[3] (tmpfs on /tmp): EPERM"),
         step(2, Outcome::Errno("EPERM".into())),
         step(3, Outcome::Errno("EPERM".into())),
         Event::Oracles(Oracles::default()),
@@ -183,8 +191,7 @@ fn differs_from_what_was_refused_is_no_pass() {
 
 #[test]
 fn a_refused_start_is_judged_by_its_words_too() {
-    let failure = |failure: &str| Event::NotBuilt { container: "late".into(), failure: failure.into() };
-    let (status, reason) = after(|events| events[4] = failure("mount[2] (proc on /proc): EPERM"));
+    let (status, reason) = after(|events| events[4] = not_built("late", "mount[2] (proc on /proc): EPERM"));
     assert_eq!((status, reason.as_str()), (Status::Fail, "host: start late: not as expected"));
     let built = after(|events| {
         events[4] = Event::Built { container: "late".into(), pid: 9 };
@@ -193,21 +200,100 @@ fn a_refused_start_is_judged_by_its_words_too() {
     assert_eq!(built.0, Status::Fail);
 }
 
-#[test]
-fn a_container_that_nobody_expected_to_be_refused_is_an_error() {
-    let verdict = {
-        let failure = Event::NotBuilt { container: "box".into(), failure: "unshare: ENOSPC".into() };
-        let mut events = good();
-        events[1] = failure;
-        events.retain(|event| !matches!(event, Event::Step { index: 0 | 3, .. }));
-        events[2] = step(1, Outcome::Value(json!("nsproof")));
-        *events.last_mut().unwrap() = Event::End { steps: 2 };
-        judged(&lines(events))
-    };
-    let reason = "the container `box` could not be built: unshare: ENOSPC";
-    assert_eq!((verdict.status, verdict.reason.as_deref()), (Status::Error, Some(reason)));
+/// What comes of it if the container `box` cannot be built.
+fn without_box(failure: Event) -> Verdict {
+    let mut events = good();
+    events[1] = failure;
+    events.retain(|event| !matches!(event, Event::Step { index: 0 | 3, .. }));
+    events[2] = step(1, Outcome::Value(json!("nsproof")));
+    *events.last_mut().unwrap() = Event::End { steps: 2 };
+    judged(&lines(events))
+}
+
+#[rstest]
+#[case::a_namespace("unshare: ENOSPC", Status::Fail)]
+#[case::a_mount("mount[0] (bind on /x): EPERM", Status::Fail)]
+#[case::capabilities_that_are_not_as_set("capabilities: EINVAL", Status::Fail)]
+#[case::a_device_that_did_not_move("device-address[0] (phys0): ENODEV", Status::Fail)]
+#[case::a_device_that_nobody_made("device[0] (phys0): ENODEV", Status::Error)]
+#[case::a_path_that_is_not_there("mount[0] (tmpfs on /x): ENOENT", Status::Error)]
+#[case::a_file_system_that_the_kernel_does_not_know("mount[0] (nofs on /x): ENODEV", Status::Error)]
+#[case::a_specification_that_contradicts_itself(
+    "check (hostname: needs a UTS namespace): EINVAL",
+    Status::Error
+)]
+fn a_container_that_a_sound_kernel_builds_is_not_refused(#[case] failure: &str, #[case] status: Status) {
+    let verdict = without_box(not_built("box", failure));
+    let reason = format!("the container `box` could not be built: {failure}");
+    assert_eq!((verdict.status, verdict.reason), (status, Some(reason)));
     let statuses: Vec<_> = verdict.steps.iter().map(|step| step.status).collect();
     assert_eq!(statuses, [Status::Skip, Status::Fail, Status::Pass, Status::Skip]);
+}
+
+#[test]
+fn a_container_that_was_not_tried_is_the_scenarios_own_fault() {
+    let failure = "`other` does not run".to_owned();
+    let verdict = without_box(Event::NotBuilt { container: "box".into(), failure, refused: None });
+    assert_eq!(verdict.status, Status::Error);
+}
+
+const ENDS: &str = r#"
+about = "x"
+covers = []
+
+[container.box]
+namespaces = ["pid"]
+
+[container.open]
+namespaces = ["uts"]
+
+[[step]]
+in = "HOST"
+do = DO
+
+[[step]]
+name = "last"
+in = "box"
+do = "process"
+
+[[step]]
+in = "open"
+do = "hostname"
+"#;
+
+/// The status if the second step's actor, or the first step's own, is gone.
+fn gone(by: &str, operation: &str, at: u32) -> Status {
+    let text = ENDS.replace("HOST", by).replace("DO", operation);
+    let scenario = crate::scenario::parse("uts/ends", "ends.toml", &text).unwrap();
+    let built = |name: &str| Event::Built { container: name.into(), pid: 9 };
+    let steps = (0..3).map(|index| match index {
+        _ if index == at => step(index, Outcome::NoActor("`box` was killed by SIGKILL".into())),
+        _ => step(index, Outcome::Value(json!(null))),
+    });
+    let mut events = vec![Event::Begin { scenario: "uts/ends".into() }, built("box"), built("open")];
+    events.extend(steps);
+    events.extend([Event::Oracles(Oracles::default()), Event::End { steps: 3 }]);
+    judge(&scenario, &Evidence::collect("key", &lines(events))).status
+}
+
+#[rstest]
+#[case::nobody_killed_it("host", r#""hostname""#, 1, Status::Fail)]
+#[case::asked_for_only("host", r#"{ kill = { container = "box", signal = "0" } }"#, 1, Status::Fail)]
+#[case::another_was_killed("host", r#"{ kill = { container = "open", signal = "KILL" } }"#, 1, Status::Fail)]
+#[case::pid_1_is_immune("box", r#"{ kill = { pid = 1, signal = "KILL" } }"#, 0, Status::Fail)]
+#[case::no_signal_leaves_its_namespace("box", r#"{ kill = { pid = 2, signal = "KILL" } }"#, 1, Status::Fail)]
+#[case::the_host_killed_it("host", r#"{ kill = { container = "box", signal = "KILL" } }"#, 1, Status::Error)]
+#[case::the_host_killed_a_number("host", r#"{ kill = { pid = 9, signal = "KILL" } }"#, 1, Status::Error)]
+#[case::one_that_sees_it_killed_it("open", r#"{ kill = { pid = -1, signal = "KILL" } }"#, 1, Status::Error)]
+#[case::it_ended_itself("box", r#"{ syscall = { name = "munmap", args = [0, -1] } }"#, 0, Status::Error)]
+#[case::it_lit_a_fuse("box", r#"{ syscall = { name = "alarm", args = [1] } }"#, 1, Status::Error)]
+fn an_actor_that_nobody_killed_is_not_gone(
+    #[case] by: &str,
+    #[case] operation: &str,
+    #[case] at: u32,
+    #[case] status: Status,
+) {
+    assert_eq!(gone(by, operation, at), status);
 }
 
 #[rstest]

@@ -1,7 +1,11 @@
 //! How much of the catalogue a run proved.
 
+use std::collections::BTreeMap;
+
+use super::details::one_line;
 use super::{Kernel, Outcome, Run};
 use crate::catalogue;
+use crate::diagnostic::plural;
 use crate::judge::Status;
 
 /// How much is proven, in a line.
@@ -16,6 +20,33 @@ pub fn coverage(run: &Run) -> String {
         everywhere.iter().filter(|id| starred(id)).count(),
         all.iter().filter(|property| property.starred).count()
     )
+}
+
+/// Returns what has to be said of a run of which nothing passed: it is not green, whatever it did not find.
+pub fn nothing_proven(run: &Run) -> Option<String> {
+    let nothing = run.totals.pass == 0 && !run.results.is_empty();
+    nothing.then(|| format!("nothing was proven: {}, none passed", plural(run.results.len(), "result")))
+}
+
+/// Returns how many scenarios were skipped, and why most of them: what was skipped proves nothing.
+pub fn skipped(run: &Run) -> Option<String> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for result in run.results.iter().filter(|result| result.status == Status::Skip) {
+        *reasons.entry(result.reason.as_deref().unwrap_or("no reason was given")).or_default() += 1;
+    }
+    // Of several that are as common the first by name, in every run.
+    let (reason, most) = reasons.into_iter().rev().max_by_key(|(_, count)| *count)?;
+    let all = run.totals.skip;
+    let of = match most {
+        _ if all == 1 => String::new(),
+        _ if most == all => "all of them: ".to_owned(),
+        _ => format!("{most} of them: "),
+    };
+    Some(format!(
+        "{all} skipped, which prove{} nothing: {of}{}",
+        if all == 1 { "s" } else { "" },
+        one_line(reason)
+    ))
 }
 
 /// The properties that are proven on every kernel of the run.

@@ -2,7 +2,7 @@
 //! lines of the scenarios. (Documentation: "Workflow commands for GitHub Actions", "Setting an error message".)
 
 use super::details::{blamed, of_result, repro_command};
-use super::{Again, Outcome, Run, Step};
+use super::{Again, Outcome, Run, Step, nothing_proven, skipped};
 
 /// Errors, and warnings, that GitHub shows of one step; it drops the rest.
 const MOST: usize = 10;
@@ -11,7 +11,11 @@ const MESSAGE: usize = 2000;
 
 /// One annotation for each distinct failure, however many kernels have it; a warning where a second run disagrees.
 pub fn render(run: &Run) -> String {
-    let errors: Vec<String> = distinct(run).iter().map(|failure| failure.command(run)).collect();
+    let mut errors: Vec<String> = distinct(run).iter().map(|failure| failure.command(run)).collect();
+    if let Some(words) = nothing_proven(run) {
+        let why = skipped(run).unwrap_or_else(|| "see the reports".into());
+        errors.insert(0, command("error", None, &words, &why));
+    }
     let flaky = run.results.iter().filter_map(|result| Some((result, result.disagreement()?)));
     let warnings: Vec<String> = flaky.map(|(result, again)| warning(run, result, again)).collect();
     [limited("error", errors), limited("warning", warnings)].concat()

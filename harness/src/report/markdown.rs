@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Outcome, Run, coverage, details};
+use super::{Outcome, Run, coverage, details, nothing_proven, skipped};
 use crate::judge::Status;
 
 /// Bytes for the failures; what has no room is in the table only.
@@ -16,7 +16,10 @@ pub fn render(run: &Run) -> String {
     let totals = &run.totals;
     push(&mut out, "# nsproof\n");
     let counts = Status::ALL.map(|status| format!("**{}** {}", totals.get(status), status.word()));
-    push(&mut out, &format!("{}  \n{}\n", counts.join(", "), coverage(run)));
+    let skips = skipped(run).map(|words| text(&words));
+    let told = [Some(counts.join(", ")), skips, Some(coverage(run)), nothing_proven(run)];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    push(&mut out, &format!("{}\n", told.join("  \n")));
     kernels(&mut out, run);
     let mut more = 0;
     for result in run.results.iter().filter(|result| result.is_bad()) {

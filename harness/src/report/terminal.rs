@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::details::{is_bad, of_baseline, one_line, repro_command};
 use super::inline::toml;
 use super::paint::{Paint, shortened};
-use super::{Outcome, Run, Step, coverage};
+use super::{Outcome, Run, Step, coverage, nothing_proven, skipped};
 use crate::diagnostic::plural;
 use crate::judge::Status;
 
@@ -136,6 +136,9 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
         count => format!("; {count} as the baseline expects"),
     };
     push(out, &format!("{}: {}{expected}", plural(run.results.len(), "result"), counts.join(", ")));
+    if let Some(words) = skipped(run) {
+        push(out, &paint.status(Status::Skip, &words));
+    }
     push(out, &coverage(run));
     for kernel in &run.kernels {
         if kernel.accel.is_empty() {
@@ -147,6 +150,9 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
         let release = if kernel.release.is_empty() { "release unknown" } else { &kernel.release };
         push(out, &format!("kernel {}: {release}, {boot}, isolation {}", kernel.name, kernel.isolation));
         push(out, &format!("accelerator {}: {}", kernel.accel, one_line(&kernel.accel_reason)));
+    }
+    if let Some(words) = nothing_proven(run) {
+        push(out, &paint.status(Status::Miss, &words));
     }
 }
 

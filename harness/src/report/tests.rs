@@ -250,6 +250,31 @@ fn a_file_that_is_no_report_is_refused_with_its_place_and_the_way_out() {
 }
 
 #[test]
+fn a_run_of_which_nothing_passed_is_told_and_so_is_what_was_skipped() {
+    let mut run = run();
+    assert_eq!(nothing_proven(&run), None);
+    for (number, result) in run.results.iter_mut().enumerate() {
+        result.status = Status::Skip;
+        result.reason = Some(if number == 0 { "needs a" } else { "needs b" }.into());
+    }
+    run.totals = Totals::of(&run.results);
+    let all = run.results.len();
+    let skips = format!("{all} skipped, which prove nothing: {} of them: needs b", all - 1);
+    assert_eq!(skipped(&run), Some(skips.clone()));
+    let nothing = format!("nothing was proven: {all} results, none passed");
+    let text = terminal::render(&run, false);
+    assert!(text.contains(&skips) && text.trim_end().ends_with(&nothing), "{text}");
+    assert!(markdown::render(&run).contains(&nothing));
+    assert!(
+        github::render(&run)
+            .starts_with(&format!("::error title={}", nothing.replace(':', "%3A").replace(',', "%2C")))
+    );
+    run.results.clear();
+    run.totals = Totals::default();
+    assert_eq!(nothing_proven(&run), None, "a shard may be empty");
+}
+
+#[test]
 fn a_property_is_proven_only_where_nothing_of_it_is_broken() {
     let mut run = run();
     assert!(coverage(&run).starts_with("properties proven: 0 of 140"), "{}", coverage(&run));

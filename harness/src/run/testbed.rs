@@ -91,34 +91,25 @@ impl Testbed {
         })
     }
 
-    /// Whether [`Testbed::unmet`] decides a need, so that the guest is not asked.
+    /// Whether [`Testbed::unmet`] decides a need, so that the guest is not asked. What is in no list here may be there all
+    /// the same: then it is tried in the running kernel.
     pub(super) fn decides(&self, need: &Need) -> bool {
         match need {
-            Need::Config(_) => true,
-            Need::Module(name) => self.closure.knows(name),
+            Need::Config(option) => self.config.kernel.config(option).is_some(),
+            Need::Module(name) => self.closure.provides(name),
             _ => false,
         }
     }
 
     fn without_module(&self, name: &str, ready: &Ready) -> Option<String> {
-        let name = name.replace('-', "_");
-        if let Some(reason) = self.closure.missing.get(&name) {
-            return Some(reason.clone());
-        }
-        let errno = ready.modules.get(&name)?.as_ref()?;
+        let errno = ready.modules.get(&name.replace('-', "_"))?.as_ref()?;
         Some(format!("the guest could not load the module {name}: {errno}"))
     }
 }
 
 fn without_option(kernel: &Kernel, option: &str) -> Option<String> {
-    match kernel.config(option) {
-        Some(Setting::No) => Some(format!("kernel {} was built without {option}", kernel.release)),
-        Some(_) => None,
-        None => Some(format!(
-            "the configuration of kernel {} is not known, so {option} is not either",
-            kernel.release
-        )),
-    }
+    let off = kernel.config(option)? == Setting::No;
+    off.then(|| format!("kernel {} was built without {option}", kernel.release))
 }
 
 /// What the guest is to load.

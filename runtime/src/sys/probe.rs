@@ -1,5 +1,6 @@
 //! System calls that only the guest needs: its PID 1, and the operations of a scenario.
 
+pub mod channel;
 pub mod device;
 pub mod files;
 pub mod icmp;

@@ -13,7 +13,7 @@ const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 pub(super) struct Folder {
     files: HashMap<String, PathBuf>,
     /// `None`: the folder does not tell.
-    built_in: Option<HashSet<String>>,
+    built_in: HashSet<String>,
 }
 
 impl Folder {
@@ -32,9 +32,9 @@ impl Folder {
         self.files.iter()
     }
 
-    /// Whether a module is part of the kernel image; `None`: the folder does not tell.
-    pub(super) fn built_in(&self, name: &str) -> Option<bool> {
-        Some(self.built_in.as_ref()?.contains(name))
+    /// Returns whether a module is listed as part of the kernel image.
+    pub(super) fn built_in(&self, name: &str) -> bool {
+        self.built_in.contains(name)
     }
 }
 
@@ -61,11 +61,11 @@ fn walk(folder: &Path, files: &mut HashMap<String, PathBuf>) -> Result<()> {
 }
 
 /// `modules.builtin` has one path a line: `kernel/drivers/net/dummy.ko`. A tree without it has nothing to say.
-fn built_in(folder: &Path) -> Result<Option<HashSet<String>>> {
+fn built_in(folder: &Path) -> Result<HashSet<String>> {
     let path = folder.join("modules.builtin");
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text.lines().filter_map(|line| module_name(line.rsplit('/').next()?)).collect())),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Ok(text) => Ok(text.lines().filter_map(|line| module_name(line.rsplit('/').next()?)).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(HashSet::new()),
         Err(error) => Err(Error::io("read", path)(error)),
     }
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use runtime::sys::probe::channel::Aside;
 use runtime::sys::probe::raw::{self, Argument};
 use runtime::sys::probe::task;
 use runtime::sys::process::{self, Birth, clone, exit};
@@ -14,6 +15,7 @@ use runtime::sys::{Errno, Signal, signal};
 use serde_json::{Value, json};
 
 use super::{Done, Refusal, done};
+use crate::guest::child;
 use crate::operation::{Kill, Syscall};
 
 /// For what the kernel does at once, on a machine that may be slow.
@@ -91,11 +93,42 @@ fn is_reaped(pid: i32) -> Result<bool, Refusal> {
     Ok(false)
 }
 
+/// Calls of which two processes return, or none: made in a child, of which one answers.
+const APART: &[&str] = &["fork", "vfork", "clone", "clone3", "execve", "execveat", "exit", "exit_group"];
+/// Calls that close descriptors by ranges or take any number: what is out of the way would be closed, too.
+const CLOSING: &[&str] = &["close", "close_range", "dup2", "dup3"];
+
+/// The call is made by the actor itself, for what it changes is there for the next step; but the channel is out of its way.
 pub(super) fn syscall(call: &Syscall) -> Done {
     let number =
         raw::number(&call.name).ok_or_else(|| Refusal::Broken(format!("no system call `{}`", call.name)))?;
     let arguments = call.args.iter().map(argument).collect::<Result<Vec<_>, _>>()?;
-    Ok(raw::call(number, &arguments)?.into())
+    let among = |names: &[&str]| names.iter().any(|name| raw::number(name) == Some(number));
+    if among(APART) {
+        return child::apart(|| in_this_process(number, &arguments));
+    }
+    if among(CLOSING) {
+        return Ok(raw::call(number, &arguments)?.into());
+    }
+    let aside = Aside::take().map_err(no_room)?;
+    let returned = raw::call(number, &arguments);
+    aside.put_back().map_err(|errno| Refusal::Broken(format!("the channel was closed: {errno}")))?;
+    Ok(returned?.into())
+}
+
+/// For a child: the channel stays out of its way, and a further process that the call made says nothing.
+fn in_this_process(number: i64, arguments: &[Argument]) -> Done {
+    let _aside = Aside::take().map_err(no_room)?;
+    let before = task::thread();
+    let returned = raw::call(number, arguments);
+    if task::thread() != before {
+        exit(0)
+    }
+    Ok(returned?.into())
+}
+
+fn no_room(errno: Errno) -> Refusal {
+    Refusal::Broken(format!("no room for two more descriptors, which a raw system call takes: {errno}"))
 }
 
 fn argument(value: &Value) -> Result<Argument, Refusal> {

@@ -35,6 +35,11 @@ pub fn ids() -> Result<Ids> {
     })
 }
 
+/// gettid(2)
+pub fn thread() -> i32 {
+    unistd::gettid().as_raw()
+}
+
 /// A set of capabilities.
 pub type Set = caps::CapsHashSet;
 

@@ -1,0 +1,89 @@
+//! Whose fault it is that a container or an actor is not there: the kernel's (and its runtime's), or the scenario's own.
+//!
+//! A sound kernel builds what is specified and ends no process unasked. Where it does not, isolation is broken: `fail`.
+//! What no kernel could carry out, since the scenario itself is wrong, is an `error`.
+
+use super::Status;
+use crate::evidence::NotBuilt;
+use crate::operation::{Kill, Operation};
+use crate::plan::Actor;
+use crate::scenario::{Scenario, Step};
+use runtime::spec::Namespace;
+
+/// Refusals that a scenario brings on itself: whatever the step, or for these steps.
+const OWN: &[(&[&str], &[&str])] = &[
+    // A specification that contradicts itself, and what the runtime needs before it asks the kernel for anything.
+    (&["check", "one-thread", "channel"], &[]),
+    // The kernel was built without it, and the scenario does not say that it needs it.
+    (&[], &["ENOSYS", "EOPNOTSUPP", "EPROTONOSUPPORT"]),
+    // A path that the specification names and that is not there, or is something else.
+    (
+        &[
+            "root",
+            "skeleton",
+            "proc",
+            "sysfs",
+            "dev",
+            "mount",
+            "sysctl",
+            "mask",
+            "read-only",
+            "chroot",
+            "working-directory",
+            "cgroup",
+            "enter-cgroup",
+            "execute",
+        ],
+        &["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"],
+    ),
+    // A file system that the kernel does not know; a device that was never made.
+    (&["proc", "sysfs", "mount", "device"], &["ENODEV"]),
+    // A name that another scenario's step or container took.
+    (&["link", "device", "cgroup"], &["EEXIST"]),
+];
+
+/// How a scenario ends whose container could not be built.
+pub(super) fn not_built(not_built: &NotBuilt) -> Status {
+    let Some(refused) = &not_built.refused else { return Status::Error };
+    let among = |list: &[&str], word: &str| list.is_empty() || list.contains(&word);
+    let own = OWN.iter().any(|(steps, errnos)| among(steps, &refused.step) && among(errnos, &refused.errno));
+    if own { Status::Error } else { Status::Fail }
+}
+
+/// System calls that end their caller some time later.
+const FUSES: &[&str] = &["alarm", "setitimer", "timer_settime", "seccomp", "prlimit64", "setrlimit", "prctl"];
+
+/// How a step ends whose actor is not there any more.
+pub(super) fn no_actor(scenario: &Scenario, step: &Step) -> Status {
+    let index = scenario.steps.iter().position(|other| std::ptr::eq(other, step));
+    let so_far = &scenario.steps[..=index.expect("a step is one of its scenario's")];
+    let own = so_far.iter().any(|earlier| match &earlier.operation {
+        Operation::Kill(kill) => may_end(scenario, earlier, kill, step),
+        Operation::Syscall(_) if std::ptr::eq(earlier, step) => true,
+        Operation::Syscall(call) => earlier.actor == step.actor && FUSES.contains(&call.name.as_str()),
+        _ => false,
+    });
+    if own { Status::Error } else { Status::Fail }
+}
+
+/// Whether a sound kernel lets this signal end the actor of `step`.
+fn may_end(scenario: &Scenario, by: &Step, kill: &Kill, step: &Step) -> bool {
+    if kill.signal == "0" {
+        return false;
+    }
+    if let Some(name) = &kill.container {
+        return step.actor == Actor::Container(name.clone());
+    }
+    match &by.actor {
+        Actor::Host => true,
+        // No signal leaves a PID namespace, and its PID 1 is immune to those from inside. pid_namespaces(7)
+        Actor::Container(name) => {
+            let spec = scenario.containers.iter().find(|container| container.name == *name);
+            let own_pids = spec.is_some_and(|container| {
+                container.spec.namespaces.contains(&Namespace::Pid) && !container.spec.init
+            });
+            let same_place = by.actor == step.actor;
+            !own_pids || (same_place && step.exec)
+        }
+    }
+}
