@@ -13,6 +13,7 @@ use regex::Regex;
 use toml::de::DeTable;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
+use crate::input;
 use crate::judge::Status;
 use crate::report::{Expected, Run};
 use crate::scenario::reader::{Node, Reader};
@@ -49,7 +50,7 @@ impl Baseline {
     /// # Errors
     /// Every problem of the file: what is no TOML, an unknown or missing key, an entry for nothing that there is.
     pub fn load(file: &Path, known: &Known<'_>) -> Result<Self, Diagnostics> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
+        let text = input::read_text(file, input::TEXT).map_err(|error| {
             let help = "a baseline is a TOML file with [[fail]] and [[skip]] entries, as ci/baseline.toml is";
             vec![Diagnostic::new(format!("cannot read the baseline {}: {error}", file.display()), help)]
         })?;
@@ -118,7 +119,11 @@ fn pattern(
     names: &[&str],
 ) -> Option<Pattern> {
     let (text, span) = value(reader, node, table, key)?;
-    let pattern = Pattern::new(&text);
+    let Some(pattern) = Pattern::new(&text) else {
+        let help = format!("write the {key}'s name, or a pattern with `*` that fits some");
+        reader.problem(span, format!("this is no {key}"), "too long", help);
+        return None;
+    };
     let is_anything = key == "kernel" && text.contains(['/', ':']);
     if !is_anything && !names.iter().any(|name| pattern.is(name)) {
         let help = match nearest(&text, names) {
@@ -135,9 +140,10 @@ fn pattern(
 struct Pattern(Regex);
 
 impl Pattern {
-    fn new(text: &str) -> Self {
+    /// `None` if it is far too long for a name.
+    fn new(text: &str) -> Option<Self> {
         let regex = format!("^{}$", regex::escape(text).replace(r"\*", ".*"));
-        Pattern(Regex::new(&regex).expect("an escaped text is a regular expression"))
+        Regex::new(&regex).ok().map(Pattern)
     }
 
     fn is(&self, name: &str) -> bool {

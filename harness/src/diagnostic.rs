@@ -1,13 +1,27 @@
 //! What is wrong with a scenario file, shown where it is, with the way out.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
 
 /// Columns of a report: as wide as the project's own lines.
 const WIDTH: usize = 110;
+/// Bytes above which a text is no word that was meant to be another.
+const LONGEST_WORD: usize = 100;
+/// Words that are listed, if none is near.
+const LISTED: usize = 150;
+/// Problems that are shown.
+const SHOWN: usize = 20;
+/// Characters of a message, a label or a help.
+const LONGEST: usize = 2000;
+/// Bytes of a snippet of a few lines. Of a longer one no more is shown than so many around what is meant.
+const SNIPPET: usize = 1000;
+const AROUND: usize = 50;
 /// Letters below which a part of a word says nothing of what was meant.
 const SHORTEST_PART: usize = 4;
 
@@ -25,7 +39,7 @@ pub struct Diagnostic {
 /// Where in which file.
 #[derive(Debug, Clone)]
 struct Place {
-    file: NamedSource<Arc<str>>,
+    file: Excerpt,
     span: Range<usize>,
     label: String,
 }
@@ -33,7 +47,7 @@ struct Place {
 impl Diagnostic {
     /// A problem of no line in particular.
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Diagnostic { message: message.into(), help: Some(help.into()), place: None }
+        Diagnostic { message: cut(message.into()), help: Some(cut(help.into())), place: None }
     }
 
     /// A problem at a span (in bytes) of a file's text; `label` is written below the snippet.
@@ -44,14 +58,15 @@ impl Diagnostic {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> Self {
-        let file = NamedSource::new(file, Arc::clone(text)).with_language("TOML");
-        let place = Box::new(Place { file, span, label: label.into() });
-        Diagnostic { message: message.into(), help: None, place: Some(place) }
+        let file = Excerpt { file: file.to_owned(), text: Arc::clone(text) };
+        let span = file.shown(span);
+        let place = Box::new(Place { file, span, label: cut(label.into()) });
+        Diagnostic { message: cut(message.into()), help: None, place: Some(place) }
     }
 
     /// Adds the way out.
     pub fn with_help(mut self, help: impl Into<Option<String>>) -> Self {
-        self.help = help.into();
+        self.help = help.into().map(cut);
         self
     }
 
@@ -60,7 +75,60 @@ impl Diagnostic {
     }
 
     fn file(&self) -> Option<&str> {
-        self.place.as_ref().map(|place| place.file.name())
+        self.place.as_ref().map(|place| place.file.file.as_str())
+    }
+}
+
+/// At most so many characters as a person reads.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((at, _)) => text[..at].to_owned() + "…",
+        None => text,
+    }
+}
+
+/// A file, of which no more is shown than fits on a screen: a line may be as long as the file.
+#[derive(Debug, Clone)]
+struct Excerpt {
+    file: String,
+    text: Arc<str>,
+}
+
+impl Excerpt {
+    /// The part of a span that is shown.
+    fn shown(&self, span: Range<usize>) -> Range<usize> {
+        let start = self.boundary(span.start.min(self.text.len()));
+        start..self.boundary(span.end.clamp(start, start + SNIPPET / 10).min(self.text.len()))
+    }
+
+    /// The nearest place before this one where a character begins.
+    fn boundary(&self, at: usize) -> usize {
+        (0..=at).rev().find(|&at| self.text.is_char_boundary(at)).unwrap_or(0)
+    }
+}
+
+impl SourceCode for Excerpt {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let whole = (*self.text).read_span(span, before, after)?;
+        let around = if whole.span().len() > SNIPPET { AROUND } else { SNIPPET };
+        let (begins, ends) = (whole.span().offset(), whole.span().offset() + whole.span().len());
+        let from = self.boundary(span.offset().saturating_sub(around)).max(begins);
+        let to = self.boundary((span.offset() + span.len() + around).min(self.text.len())).min(ends);
+        let skipped = &self.text[begins..from];
+        let line = whole.line() + skipped.matches('\n').count();
+        let column = match skipped.rsplit_once('\n') {
+            Some((_, last)) => last.len(),
+            None => whole.column() + skipped.len(),
+        };
+        let (bytes, shown) = (&self.text.as_bytes()[from..to], SourceSpan::from(from..to));
+        let contents =
+            MietteSpanContents::new_named(self.file.clone(), bytes, shown, line, column, whole.line_count());
+        Ok(Box::new(contents.with_language("TOML")))
     }
 }
 
@@ -102,9 +170,12 @@ impl Diagnostics {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
         let mut out = String::new();
-        for problem in &self.0 {
+        for problem in self.0.iter().take(SHOWN) {
             handler.render_report(&mut out, problem).expect("a String takes every text");
             out.push('\n');
+        }
+        if self.0.len() > SHOWN {
+            writeln!(out, "and {} more\n", self.0.len() - SHOWN).expect("a String takes every text");
         }
         out + &self.summary()
     }
@@ -138,12 +209,18 @@ pub(crate) fn suggest(word: &str, kind: &str, words: &[&str]) -> String {
     match nearest(word, words) {
         Some(near) => format!("did you mean `{near}`?"),
         None if words.is_empty() => format!("there is no {kind} here"),
+        None if words.len() > LISTED => {
+            format!("there are {} {kind}s, from `{}` to `{}`", words.len(), words[0], words[words.len() - 1])
+        }
         None => format!("the {kind}s are: {}", words.join(", ")),
     }
 }
 
 /// The word that `word` was most likely meant to be: at most a third of its letters differ, or one is a part of the other.
 pub(crate) fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let wanted = word.to_lowercase();
     let limit = word.chars().count().max(3) / 3;
     let distance = |candidate: &str| strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase());

@@ -23,6 +23,8 @@ pub mod evidence;
 #[cfg(feature = "host")]
 pub mod explain;
 #[cfg(feature = "host")]
+mod input;
+#[cfg(feature = "host")]
 pub mod judge;
 #[cfg(feature = "host")]
 pub mod matcher;

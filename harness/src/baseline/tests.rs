@@ -81,3 +81,11 @@ scenario = "net/*"
     let told = missing.unwrap_err().to_string();
     assert!(told.contains("cannot read the baseline /nonexistent: No such file"), "{told}");
 }
+
+#[test]
+fn a_pattern_that_is_far_too_long_is_told() {
+    let long = "x".repeat(500_000);
+    let told =
+        read(&format!("[[skip]]\nkernel = \"*\"\nscenario = \"{long}*\"\nreason = \"x\"\n")).unwrap_err();
+    assert!(told.contains("this is no scenario") && told.len() < 20_000, "{} bytes", told.len());
+}

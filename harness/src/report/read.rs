@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::{Run, SCHEMA, Totals};
+use crate::input;
 
 /// Why a file is no report that can be read.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +87,8 @@ fn place(file: &Path, at: Option<(usize, usize)>) -> String {
 /// # Errors
 /// A file that is missing, empty, cut off, of another schema, or no report.
 pub fn read(file: &Path) -> Result<Run, Unreadable> {
-    let text = std::fs::read(file).map_err(|source| Unreadable::File { file: file.to_owned(), source })?;
+    let text = input::read_or_receive(file, input::RECORD)
+        .map_err(|source| Unreadable::File { file: file.to_owned(), source })?;
     if text.trim_ascii().is_empty() {
         return Err(Unreadable::Empty { file: file.to_owned() });
     }

@@ -1,6 +1,5 @@
 //! Reads a directory back, and runs it again.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -11,6 +10,7 @@ use vm::{Cache, Progress};
 use super::{Error, Record, SCHEMA, file};
 use crate::diagnostic::Diagnostics;
 use crate::evidence::Evidence;
+use crate::input;
 use crate::judge::{Status, Verdict, judge};
 use crate::plan::{self, Request};
 use crate::report::{Outcome, Step};
@@ -140,7 +140,7 @@ pub fn differences(recorded: &Outcome, now: &Outcome) -> Vec<String> {
 }
 
 fn text(path: &PathBuf) -> Result<String, Error> {
-    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = input::read(path, input::RECORD).map_err(Error::io("read", path))?;
     String::from_utf8(bytes).map_err(|error| Error::damaged(path, error))
 }
 

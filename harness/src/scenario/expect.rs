@@ -1,5 +1,6 @@
 //! Reads `expect`.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use regex::Regex;
@@ -31,6 +32,8 @@ pub(super) const MATCHERS: &[&str] = &[
 pub(super) struct Around<'a> {
     /// Names of all steps.
     pub(super) names: &'a [String],
+    /// The first step of each name.
+    pub(super) places: &'a HashMap<&'a str, usize>,
     /// Which of them this is.
     pub(super) index: usize,
     pub(super) operation: &'a Operation,
@@ -141,6 +144,14 @@ fn any_of(reader: &mut Reader, node: &Node<'_>, around: &Around<'_>) -> Option<V
 
 fn pointer(reader: &mut Reader, node: &Node<'_>) -> Option<String> {
     let text = reader.text_of(node)?;
+    // `~0` is a tilde, `~1` a slash. RFC 6901, section 3
+    let wrong = text.split('~').skip(1).find(|rest| !rest.starts_with(['0', '1']));
+    if let Some(rest) = wrong {
+        let escape: String = std::iter::once('~').chain(rest.chars().take(1)).collect();
+        let help = "in a JSON pointer `~0` stands for a tilde and `~1` for a slash".to_owned();
+        reader.problem(node.span(), format!("`{text}` is not a JSON pointer"), format!("`{escape}`"), help);
+        return None;
+    }
     if text.starts_with('/') {
         return Some(text);
     }
@@ -182,11 +193,11 @@ fn errno(reader: &mut Reader, node: &Node<'_>) -> Option<String> {
 /// The name of an earlier step.
 fn earlier(reader: &mut Reader, node: &Node<'_>, around: &Around<'_>) -> Option<String> {
     let name = reader.text_of(node)?;
-    let earlier: Vec<&str> = around.names[..around.index].iter().map(String::as_str).collect();
-    if earlier.contains(&name.as_str()) {
+    let place = around.places.get(name.as_str());
+    if place.is_some_and(|&place| place < around.index) {
         return Some(name);
     }
-    if around.names.contains(&name) {
+    if place.is_some() {
         let help = "put that step before this one".to_owned();
         reader.problem(
             node.span(),
@@ -195,6 +206,7 @@ fn earlier(reader: &mut Reader, node: &Node<'_>, around: &Around<'_>) -> Option<
             help,
         );
     } else {
+        let earlier: Vec<&str> = around.names[..around.index].iter().map(String::as_str).collect();
         reader.unknown(node.span(), "step", &name, &earlier);
     }
     None

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::input;
 
 /// A scenario file that the filters chose.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +58,7 @@ fn matching(root: &Path, all: &[Chosen], filter: &str) -> Result<Vec<Chosen>, Di
     if is_path && path.is_dir() {
         return below(root, path);
     }
-    if is_path && path.is_file() {
+    if is_path && path.exists() {
         return Ok(vec![chosen(root, path.parent().unwrap_or(path), path.to_path_buf())]);
     }
     let part = filter.trim_end_matches(".toml").trim_matches('/');
@@ -152,8 +153,9 @@ fn same_file(a: &Path, b: &Path) -> bool {
 
 /// The file's text.
 pub(super) fn text(file: &Chosen) -> Result<Arc<str>, Diagnostic> {
-    let bytes = fs::read(&file.path).map_err(|error| {
-        Diagnostic::new(format!("cannot read {}: {error}", file.shown), "a scenario is a readable file")
+    let bytes = input::read(&file.path, input::TEXT).map_err(|error| {
+        let help = "a scenario is a readable file of at most 1 MiB; link or copy one here, or remove this";
+        Diagnostic::new(format!("cannot read {}: {error}", file.shown), help)
     })?;
     String::from_utf8(bytes).map(Arc::from).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];

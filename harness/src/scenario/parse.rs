@@ -1,5 +1,6 @@
 //! Reads a scenario file.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use runtime::spec::Spec;
@@ -19,6 +20,9 @@ const KEYS: &[&str] = &["about", "covers", "needs", "deadline", "container", "st
 const STEP_KEYS: &[&str] = &["name", "in", "via", "do", "expect"];
 /// A scenario of a second or two, on an emulated and busy machine.
 const DEADLINE_MS: u64 = 20_000;
+const LONGEST_MS: u64 = 3_600_000;
+/// Containers of one scenario: each is looked at beside each.
+const CONTAINERS: usize = 100;
 
 pub(super) fn scenario(name: &str, mut reader: Reader) -> Result<Scenario, Vec<Diagnostic>> {
     let text = reader.text();
@@ -72,8 +76,12 @@ fn about(reader: &mut Reader, table: &DeTable<'_>) -> Option<String> {
 fn covers(reader: &mut Reader, table: &DeTable<'_>) -> Vec<String> {
     let Some(list) = table.get("covers").and_then(|node| reader.list(node)) else { return Vec::new() };
     let mut ids: Vec<String> = Vec::new();
+    let mut listed = HashSet::new();
     for node in list {
         let Some(id) = reader.text_of(node) else { continue };
+        if reader.is_full() {
+            break;
+        }
         if catalogue::find(&id).is_none() {
             reader.problem(
                 node.span(),
@@ -81,7 +89,7 @@ fn covers(reader: &mut Reader, table: &DeTable<'_>) -> Vec<String> {
                 "not in the catalogue",
                 property_help(&id),
             );
-        } else if ids.contains(&id) {
+        } else if !listed.insert(id.clone()) {
             reader.problem(node.span(), format!("the property `{id}` is listed twice"), "here again", None);
         }
         ids.push(id);
@@ -110,20 +118,33 @@ fn deadline(reader: &mut Reader, table: &DeTable<'_>) -> Option<u64> {
         "m" => Some(60_000),
         _ => None,
     };
-    let read = digits.parse::<u64>().ok().zip(unit).and_then(|(count, unit)| count.checked_mul(unit));
-    if read.is_none_or(|ms| ms == 0) {
-        let help = "write a whole number with ms, s or m: \"500ms\", \"5s\"".to_owned();
-        reader.problem(node.span(), format!("`{text}` is not a time"), "not a time", help);
+    let read = digits.parse::<u64>().ok().zip(unit).map(|(count, unit)| count.saturating_mul(unit));
+    match read {
+        None | Some(0) => {
+            let help = "write a whole number with ms, s or m: \"500ms\", \"5s\"".to_owned();
+            reader.problem(node.span(), format!("`{text}` is not a time"), "not a time", help);
+        }
+        Some(ms) if ms > LONGEST_MS => {
+            let help = "a scenario is over in an hour at most: \"60m\"".to_owned();
+            reader.problem(node.span(), format!("`{text}` is too long a time"), "more than an hour", help);
+        }
+        Some(_) => {}
     }
     read
 }
 
 fn containers<'n, 'i>(reader: &mut Reader, table: &'n DeTable<'i>) -> Vec<Container<'n, 'i>> {
     let Some(tables) = table.get("container").and_then(|node| reader.table(node)) else { return Vec::new() };
-    let mut containers: Vec<_> = tables.iter().map(|(key, node)| container(reader, key, node)).collect();
+    let mut written: Vec<_> = tables.iter().collect();
     // The parser sorts tables by key: the file's order is that of the spans.
-    containers.sort_by_key(|container| container.key.start);
-    containers
+    written.sort_by_key(|(key, _)| key.span().start);
+    if written.len() > CONTAINERS {
+        let message = format!("{} containers are too many", written.len());
+        let help = format!("a scenario has at most {CONTAINERS}: make several scenarios of this one");
+        reader.problem(written[0].0.span(), message, "the first of them", help);
+        written.truncate(CONTAINERS);
+    }
+    written.into_iter().map(|(key, node)| container(reader, key, node)).collect()
 }
 
 fn container<'n, 'i>(
@@ -261,21 +282,28 @@ fn operation(reader: &mut Reader, node: &Node<'_>) -> Option<Operation> {
 
 /// Names what has no name, and tells names that come twice.
 fn name_all(reader: &mut Reader, drafts: &mut [Draft<'_, '_>]) {
-    let mut taken: Vec<String> = Vec::new();
+    let mut taken: HashSet<String> = HashSet::new();
     for draft in drafts.iter() {
         let Some((name, span)) = &draft.name else { continue };
-        if taken.contains(name) {
+        if !taken.insert(name.clone()) {
             let help = "a step is called by its name: give each its own".to_owned();
             reader.problem(span.clone(), format!("two steps are called `{name}`"), "the second", help);
         }
-        taken.push(name.clone());
     }
-    for draft in drafts.iter_mut() {
-        if draft.name.is_none() {
-            let name = free(&taken, derived(draft));
-            taken.push(name.clone());
-            draft.name = Some((name, draft.span.clone()));
+    // How many steps without a name would have this one.
+    let mut alike: HashMap<String, u32> = HashMap::new();
+    for draft in drafts.iter_mut().filter(|draft| draft.name.is_none()) {
+        let derived = derived(draft);
+        let number = alike.entry(derived.clone()).or_default();
+        let mut name = derived.clone();
+        while *number == 0 || taken.contains(&name) {
+            *number += 1;
+            if *number > 1 {
+                name = format!("{derived} ({number})");
+            }
         }
+        taken.insert(name.clone());
+        draft.name = Some((name, draft.span.clone()));
     }
 }
 
@@ -291,17 +319,13 @@ fn derived(draft: &Draft<'_, '_>) -> String {
     }
 }
 
-fn free(taken: &[String], name: String) -> String {
-    let numbered = (2..).map(|number| format!("{name} ({number})"));
-    std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or(name)
-}
-
 fn steps(reader: &mut Reader, drafts: &[Draft<'_, '_>]) -> Vec<Step> {
     let names: Vec<String> = drafts.iter().map(Draft::name).collect();
+    let places = names.iter().enumerate().rev().map(|(index, name)| (name.as_str(), index)).collect();
     let mut steps = Vec::new();
     for (index, draft) in drafts.iter().enumerate() {
         let (Some((actor, _)), Some((operation, node))) = (&draft.actor, &draft.operation) else { continue };
-        let around = Around { names: &names, index, operation };
+        let around = Around { names: &names, places: &places, index, operation };
         let expect = draft.expect.and_then(|node| expect::read(reader, node, &around));
         let line = |span: &Range<usize>| reader.line(span.start);
         steps.push(Step {

@@ -14,16 +14,28 @@ use crate::diagnostic::{Diagnostic, suggest};
 
 pub(crate) type Node<'i> = Spanned<DeValue<'i>>;
 
+/// Problems of one file that are looked into. A file with more is no scenario with mistakes.
+const MOST: usize = 100;
+
 /// A file while it is read.
 pub(crate) struct Reader {
     file: String,
     text: Arc<str>,
+    /// Where each line begins.
+    lines: Vec<usize>,
     problems: Vec<Diagnostic>,
 }
 
 impl Reader {
     pub(crate) fn new(file: &str, text: &str) -> Self {
-        Reader { file: file.to_owned(), text: text.into(), problems: Vec::new() }
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
+        Reader { file: file.to_owned(), text: text.into(), lines, problems: Vec::new() }
+    }
+
+    /// Returns whether so much is wrong that nothing more needs to be looked into.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() > MOST
     }
 
     pub(crate) fn file(&self) -> &str {
@@ -33,7 +45,7 @@ impl Reader {
     /// The whole file, which is the text that the reader was made of; `None` if it is not TOML.
     pub(crate) fn document<'i>(&mut self, text: &'i str) -> Option<Spanned<DeTable<'i>>> {
         let (document, errors) = DeTable::parse_recoverable(text);
-        for error in &errors {
+        for error in errors.iter().take(MOST + 1) {
             self.problem(error.span().unwrap_or(0..0), "this is not TOML", error.message(), None);
         }
         errors.is_empty().then_some(document)
@@ -49,7 +61,7 @@ impl Reader {
 
     /// The line of an offset, from 1.
     pub(crate) fn line(&self, offset: usize) -> usize {
-        self.text[..offset].matches('\n').count() + 1
+        self.lines.partition_point(|&begin| begin <= offset)
     }
 
     /// Notes a problem.
@@ -60,12 +72,21 @@ impl Reader {
         label: impl Into<String>,
         help: impl Into<Option<String>>,
     ) {
-        let problem = Diagnostic::at(&self.file, &self.text, span, message, label).with_help(help);
-        self.problems.push(problem);
+        if self.problems.len() < MOST {
+            let problem = Diagnostic::at(&self.file, &self.text, span, message, label).with_help(help);
+            self.problems.push(problem);
+        } else if !self.is_full() {
+            let (end, message) = (self.text.len(), format!("more than {MOST} problems"));
+            let more = Diagnostic::at(&self.file, &self.text, end..end, message, "to its end");
+            self.problems.push(more.with_help("the rest of the file was not looked into".to_owned()));
+        }
     }
 
     /// Notes that a word is none of those that are possible here.
     pub(super) fn unknown(&mut self, span: Range<usize>, kind: &str, word: &str, words: &[&str]) {
+        if self.is_full() {
+            return;
+        }
         let help = suggest(word, kind, words);
         self.problem(span, format!("unknown {kind} `{word}`"), not_a(kind), help);
     }
@@ -115,6 +136,7 @@ impl Reader {
     pub(super) fn typed<T: DeserializeOwned>(&mut self, key: &str, node: &Node<'_>) -> Option<T> {
         let error = match T::deserialize(ValueDeserializer::from(node.clone())) {
             Ok(value) => return Some(value),
+            Err(_) if self.is_full() => return None,
             Err(error) => error,
         };
         let told = serde_words::tell(key, node, &error);

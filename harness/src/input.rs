@@ -1,0 +1,90 @@
+//! Files that others wrote: only regular ones, and no larger than what is meant could be. A FIFO would be waited for, a
+//! device read without end.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+/// The largest scenario or baseline, in bytes: several hundred times the largest of this project.
+pub(crate) const TEXT: u64 = 1 << 20;
+/// The largest report or recorded run, in bytes: ten thousand scenarios on ten kernels.
+pub(crate) const RECORD: u64 = 1 << 30;
+
+/// Returns a file's bytes.
+///
+/// # Errors
+/// What the system says; a folder, a device or a FIFO; a file of more than `most` bytes.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    // Asked before it is opened: to open a FIFO waits, and to open a device may do something.
+    match kind(path)? {
+        Some(other) => Err(io::Error::other(format!("it is {other}, not a regular file"))),
+        None => whole(path, most),
+    }
+}
+
+/// Returns the bytes of a file, or of what a shell's `<(…)` writes.
+///
+/// # Errors
+/// As [`read`], but for a FIFO.
+pub(crate) fn read_or_receive(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if kind(path)? == Some(FIFO) { whole(path, most) } else { read(path, most) }
+}
+
+const FIFO: &str = "a FIFO";
+
+/// What is there in place of a regular file.
+fn kind(path: &Path) -> io::Result<Option<&'static str>> {
+    let kind = fs::metadata(path)?.file_type();
+    Ok(match () {
+        () if kind.is_file() => None,
+        () if kind.is_dir() => Some("a folder"),
+        () if kind.is_fifo() => Some(FIFO),
+        () if kind.is_socket() => Some("a socket"),
+        () => Some("a device"),
+    })
+}
+
+fn whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::other(format!("it is larger than {} MiB", most >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// Returns a file's text.
+///
+/// # Errors
+/// As [`read`], and bytes that are not UTF-8.
+pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
+    String::from_utf8(read(path, most)?).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 at byte {offset}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case::device("/dev/zero", "it is a device, not a regular file")]
+    #[case::folder("/etc", "it is a folder, not a regular file")]
+    #[case::too_large("/proc/self/exe", "it is larger than 0 MiB")]
+    #[case::absent("/no/such/file", "No such file or directory")]
+    fn what_is_no_file_or_too_large_is_told(#[case] path: &str, #[case] told: &str) {
+        let error = read(Path::new(path), 4096).unwrap_err().to_string();
+        assert!(error.starts_with(told), "{error}");
+    }
+
+    #[test]
+    fn a_fifo_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert_eq!(read(&path, 1).unwrap_err().to_string(), "it is a FIFO, not a regular file");
+    }
+}
