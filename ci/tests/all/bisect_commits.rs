@@ -63,11 +63,29 @@ const HISTORY: [Change; 7] = [
     },
 ];
 
+/// One commit on a branch of its own: what a sound kernel refuses or does, this one does not.
+const UNSOUND: [Change; 2] = [
+    Change {
+        subject: "signal: only the first process of the machine is immune",
+        file: "kernel/signal.c",
+        from: "if (unlikely(t->signal->flags & SIGNAL_UNKILLABLE) &&\n\t    handler == SIG_DFL",
+        to: "if (is_global_init(t) && unlikely(t->signal->flags & SIGNAL_UNKILLABLE) &&\n\t    handler == SIG_DFL",
+    },
+    Change {
+        subject: "net: a device stays where it is",
+        file: "net/core/dev.c",
+        from: "if (net_eq(net_old, net))\n\t\tgoto out;\n\n\t/* Pick the destination",
+        to: "if (net_old)\n\t\tgoto out;\n\n\t/* Pick the destination",
+    },
+];
+
 /// One tree serves these: making it takes minutes. Each goes on from the kernel that the one before has built.
 #[test]
 fn kernels_from_source() {
-    let tree = Tree::new(&HISTORY);
+    let tree = Tree::new(&HISTORY, &UNSOUND);
     the_smallest_kernel_passes_every_scenario_without_a_skip(&tree);
+    an_image_without_its_tree_is_asked_what_it_has(&tree);
+    what_a_sound_kernel_carries_out_is_no_fault_of_the_scenario(&tree);
     compare_tells_the_broken_kernel_from_the_good_one(&tree);
     git_bisect_names_the_commit(&tree, "net/veth-ping", "veth: drops what it should send");
     git_bisect_names_the_commit(
@@ -90,6 +108,29 @@ fn the_smallest_kernel_passes_every_scenario_without_a_skip(tree: &Tree) {
     tree.build("base");
     let (code, said) = vm_test(tree, &["--kernel", &tree.path(), "--deny-skips"]);
     assert_eq!(code, 0, "{said}");
+}
+
+/// Nothing but the running kernel tells that veth and dummy are built in.
+fn an_image_without_its_tree_is_asked_what_it_has(tree: &Tree) {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("bzImage");
+    std::fs::copy(Path::new(&tree.path()).join("arch/x86/boot/bzImage"), &image).unwrap();
+    let args = ["demo", "net", "--kernel", image.to_str().unwrap(), "--deny-skips"];
+    let (code, said) = vm_test(tree, &args);
+    assert_eq!(code, 0, "{said}");
+}
+
+fn what_a_sound_kernel_carries_out_is_no_fault_of_the_scenario(tree: &Tree) {
+    tree.build("unsound");
+    let (code, said) = vm_test(tree, &["pid/kill-outside", "net/device", "--kernel", &tree.path()]);
+    assert_eq!(code, 1, "{said}");
+    for told in [
+        "PID 1 is immune to a SIGKILL from its own namespace: `box` was killed by SIGKILL",
+        "the container `box` could not be built: device-address[0] (phys0): ENODEV",
+        "2 results: 0 pass, 2 fail, 0 skip, 0 error, 0 miss",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
 }
 
 fn compare_tells_the_broken_kernel_from_the_good_one(tree: &Tree) {

@@ -37,7 +37,7 @@ const OWN: &[(&[&str], &[&str])] = &[
         &["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG"],
     ),
     // A file system that the kernel does not know; a device that was never made.
-    (&["proc", "sysfs", "mount", "device"], &["ENODEV"]),
+    (&["proc", "sysfs", "dev", "mount", "device"], &["ENODEV"]),
     // A name that another scenario's step or container took.
     (&["link", "device", "cgroup"], &["EEXIST"]),
 ];

@@ -35,11 +35,16 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// The tree on the branch `main`, which has all changes; the tag `base` has none.
-    pub(crate) fn new(history: &[Change]) -> Self {
+    /// The tree on the branch `main`, which has all changes of `history`; the tag `base` has none, and the branch `unsound`
+    /// those of its own.
+    pub(crate) fn new(history: &[Change], unsound: &[Change]) -> Self {
         let source = newest_source();
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("linux");
-        let key = format!("{} {} {history:?}", source.display(), fs::read_to_string(fragment()).unwrap());
+        let key = format!(
+            "{} {} {history:?} {unsound:?}",
+            source.display(),
+            fs::read_to_string(fragment()).unwrap()
+        );
         let shell = Shell::new().unwrap();
         // This project's own repository lies above, and is not meant.
         shell.set_var("GIT_CEILING_DIRECTORIES", env!("CARGO_TARGET_TMPDIR"));
@@ -47,7 +52,7 @@ impl Tree {
         let made_of = tree.folder.with_extension("key");
         if fs::read_to_string(&made_of).ok().as_ref() != Some(&key) {
             tree.unpack(&source);
-            tree.commit(history);
+            tree.commit(history, unsound);
             tree.configure();
             fs::write(made_of, key).unwrap();
         }
@@ -100,23 +105,29 @@ impl Tree {
         }
     }
 
-    fn commit(&self, history: &[Change]) {
+    fn commit(&self, history: &[Change], unsound: &[Change]) {
         self.git(&["init", "-q", "-b", "main"]);
         self.git(&["config", "user.name", "nsproof"]);
         self.git(&["config", "user.email", "nsproof@localhost"]);
         // The other files have no history: git would take longer to read them than tar to write them.
-        let changed: Vec<&str> = history.iter().map(|change| change.file).collect();
+        let mut changed: Vec<&str> = history.iter().chain(unsound).map(|change| change.file).collect();
+        changed.dedup();
         // Debian's own .gitignore leaves out everything.
         self.git(&[&["add", "--force"], &changed[..]].concat());
         self.git(&["commit", "-q", "-m", "a kernel"]);
         self.git(&["tag", "base"]);
-        for Change { subject, file, from, to } in history {
-            let path = self.folder.join(file);
-            let text = fs::read_to_string(&path).unwrap();
-            assert_eq!(text.matches(from).count(), 1, "{file} has not one {from:?}");
-            fs::write(&path, text.replace(from, to)).unwrap();
-            self.git(&["commit", "-q", "-a", "-m", subject]);
-        }
+        self.git(&["checkout", "-q", "-b", "unsound"]);
+        unsound.iter().for_each(|change| self.change(change));
+        self.git(&["checkout", "-q", "main"]);
+        history.iter().for_each(|change| self.change(change));
+    }
+
+    fn change(&self, Change { subject, file, from, to }: &Change) {
+        let path = self.folder.join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "{file} has not one {from:?}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+        self.git(&["commit", "-q", "-a", "-m", subject]);
     }
 
     fn git(&self, args: &[&str]) {
