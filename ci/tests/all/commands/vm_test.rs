@@ -117,7 +117,10 @@ fn a_step_that_hangs_is_an_error_and_the_guest_goes_on() {
 #[test]
 fn an_unmet_need_is_a_skip_with_its_reason_and_can_be_denied() {
     let need = fixture("unmet-need");
-    vm_test(&[&need]).assert(0, &["1 skip", "CONFIG_NO_SUCH_OPTION"]);
+    let reason = "1 skipped, which proves nothing: needs config CONFIG_NO_SUCH_OPTION: ";
+    vm_test(&[&need, "uts/hostname"]).assert(0, &["1 pass", "1 skip", reason]);
+    // A run that proved nothing is not green.
+    vm_test(&[&need]).assert(3, &[reason, "nothing was proven: 1 result, none passed"]);
     vm_test(&[&need, "--deny-skips"]).assert(1, &["CONFIG_NO_SUCH_OPTION"]);
 }
 
