@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use runtime::output;
-use runtime::sys;
+use runtime::sys::{self, Signal, signal};
 use runtime::sys::probe::machine;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -73,6 +73,8 @@ impl Runner {
     fn carry_out(&mut self) -> io::Result<()> {
         // Init's children leave no zombies, and this is one; the runtime waits for its own.
         machine::reap_children_by_hand()?;
+        // As many a caller of a runtime does, by nohup(1) or without meaning to: a container that inherits it is seen to.
+        signal::ignore(Signal::SIGUSR2)?;
         let mut shield = Shield::new()?;
         if self.needs_are_met()? {
             self.build_containers()?;

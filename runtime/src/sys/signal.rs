@@ -34,6 +34,12 @@ pub fn block_all() -> Result<()> {
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)
 }
 
+/// Ignores a signal, and so does every program that is executed from here on, unless it is reset.
+pub fn ignore(signal: Signal) -> Result<()> {
+    // SAFETY: SIG_IGN runs no code of this process.
+    unsafe { signal::signal(signal, signal::SigHandler::SigIgn) }.map(drop)
+}
+
 fn is_ignored(signal: Signal) -> Result<bool> {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: no new action is given, and the old one is written to an object of its type, alive for the call.

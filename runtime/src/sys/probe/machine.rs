@@ -11,6 +11,7 @@ use nix::sys::time::TimeSpec;
 use nix::sys::utsname;
 use nix::time::{ClockId, clock_settime};
 
+use super::super::signal::ignore;
 use super::super::{Errno, Result};
 
 /// The names of uname(2).
@@ -94,8 +95,7 @@ pub fn forget_input(terminal: impl AsFd) -> Result<()> {
 
 /// Children leave no zombies: the kernel reaps them, orphans that this process inherits as PID 1 included. wait(2), NOTES
 pub fn reap_children_unseen() -> Result<()> {
-    // SAFETY: SIG_IGN runs no code of this process.
-    unsafe { signal::signal(Signal::SIGCHLD, SigHandler::SigIgn) }.map(drop)
+    ignore(Signal::SIGCHLD)
 }
 
 /// Undoes [`reap_children_unseen`] in a child, which inherits it.
