@@ -4,6 +4,7 @@ mod exec;
 mod explain;
 mod flags;
 mod message;
+mod protect;
 mod run;
 mod supervise;
 mod words;

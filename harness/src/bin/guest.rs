@@ -9,7 +9,8 @@ fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
         Some("probe") => probe::serve(),
         Some(probe::WHO) => probe::introduce(),
-        _ if std::process::id() == 1 => init::run().map(|never| match never {}),
+        Some(init::SEALED) if std::process::id() == 1 => init::run().map(|never| match never {}),
+        _ if std::process::id() == 1 => init::seal().map(|never| match never {}),
         _ => Err("this program is the init of a virtual machine: `cargo xtask vm-test` starts it".into()),
     };
     match done {

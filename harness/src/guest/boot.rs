@@ -94,10 +94,10 @@ fn switch_root() -> io::Result<()> {
     std::env::set_current_dir("/")
 }
 
-/// What else the host packed moves along. This program stays: it is started anew by a descriptor, and needs no name.
+/// What else the host packed moves along.
 fn move_files(new_root: &Path) -> io::Result<()> {
     fs::remove_dir_all(MODULES).or_else(absent)?;
-    let stays = [new_root, Path::new("/dev"), Path::new("/root"), Path::new("/init")];
+    let stays = [new_root, Path::new("/dev"), Path::new("/root")];
     for entry in fs::read_dir("/")? {
         let from = entry?.path();
         if stays.contains(&from.as_path()) {

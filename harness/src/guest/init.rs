@@ -2,9 +2,11 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::ffi::CString;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use runtime::sys::probe::machine;
 use runtime::sys::process::{self, Birth, clone, exit};
-use runtime::sys::{Errno, Signal, signal};
+use runtime::sys::{Errno, Signal, memory_file, signal};
 
 use super::boot;
 use super::channel::Channel;
@@ -24,6 +26,21 @@ use crate::plan::{After, Request, Run};
 
 /// How long after a scenario's own deadline the runner may go on to take its containers down.
 const TEARDOWN: Duration = Duration::from_secs(2);
+
+/// What the sealed copy of this program is called with.
+pub const SEALED: &str = "sealed";
+/// This program's file in the initramfs.
+const FILE: &str = "/init";
+
+/// Goes on as a copy of this program that nobody can write to: containers execute it as their probe, and it would otherwise be
+/// within their reach by `/proc/self/exe` (CVE-2019-5736). Returns only if that cannot be.
+pub fn seal() -> Result<Infallible, Box<dyn Error>> {
+    let copy = memory_file::sealed_copy(&File::open(FILE)?)?;
+    // Its memory is the machine's again.
+    fs::remove_file(FILE)?;
+    let args = [c"init".to_owned(), CString::new(SEALED)?];
+    Err(format!("execveat: {}", process::execute_descriptor(copy.as_fd(), &args, &[])).into())
+}
 
 /// Runs until the machine ends. When it returns, the kernel panics, and so the host knows.
 pub fn run() -> Result<Infallible, Box<dyn Error>> {

@@ -7,8 +7,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use runtime::output;
-use runtime::sys::{self, Signal, signal};
 use runtime::sys::probe::machine;
+use runtime::sys::{self, Signal, signal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::message::Message;
+use super::protect;
 use super::supervise::{Watched, supervise};
 use crate::caps::short;
 use crate::exec::{Exec, Joined};
@@ -35,6 +36,8 @@ pub(super) struct ExecCommand {
 
 impl ExecCommand {
     pub(super) fn run(self) -> Result<i32, Message> {
+        // The container's own builder may be another, and none of its processes ends with this one.
+        protect::go_on_sealed()?;
         let interactive = terminal::is_terminal(std::io::stdin());
         let mut container = of_process(self.pid)?;
         container.uid = self.uid;

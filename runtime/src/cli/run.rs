@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::flags::Flags;
 use super::message::Message;
+use super::protect;
 use super::supervise::{Watched, supervise};
 use crate::container::Container;
 use crate::names::namespaces;
@@ -28,6 +29,9 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> Result<i32, Message> {
         let spec = self.flags.into_spec()?;
+        if protect::is_needed(&spec) {
+            protect::go_on_sealed()?;
+        }
         // From here on no signal ends this process: one that comes during set-up undoes that, a later one is the program's.
         signal::block_all()?;
         let end = signal::watch_for_end()?;

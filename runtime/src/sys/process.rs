@@ -1,9 +1,11 @@
 //! Birth and death of processes. clone(2), execveat(2), waitpid(2), prctl(2).
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsStr};
 use std::num::NonZero;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::linux::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
@@ -124,6 +126,18 @@ pub fn execute(path: &CStr, args: &[CString], env: &[CString]) -> Errno {
     match unistd::execve(path, args, env) {
         Err(errno) => errno,
     }
+}
+
+/// The path that this program was executed by; relative to the working directory at its start. getauxval(3), AT_EXECFN
+pub fn executed_as() -> Result<PathBuf> {
+    // SAFETY: no pointer is passed.
+    let path = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    if path.is_null() {
+        return Err(Errno::ENOENT);
+    }
+    // SAFETY: the kernel put a string there, above this process's stack, where it stays.
+    let path = unsafe { CStr::from_ptr(path) };
+    Ok(PathBuf::from(OsStr::from_bytes(path.to_bytes())))
 }
 
 /// A file that has something to read once the process has ended. pidfd_open(2), Linux 5.3.

@@ -7,4 +7,5 @@ mod lifecycle;
 mod mounts;
 mod namespaces;
 mod network;
+mod own_program;
 mod refusals;

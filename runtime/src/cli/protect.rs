@@ -1,0 +1,59 @@
+//! What enters a container is never the program's file on the disk (CVE-2019-5736).
+//!
+//! A program of the container that is a script with the interpreter `/proc/self/exe` has the kernel execute what the process
+//! was before: this program, with the container's own loader if it is dynamic, as a process of the container. From then on
+//! `/proc/PID/exe` is a way to the file, and while nothing executes it any more, to write to it. So this program executes
+//! a sealed copy of itself first, where such a process can outlive it.
+
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+
+use super::message::Message;
+use crate::spec::{Namespace, Spec};
+use crate::sys::probe::task;
+use crate::sys::{self, Errno, memory_file, process};
+
+const OWN: &str = "/proc/self/exe";
+
+/// Returns whether a process of the container may outlive the program that built it. In a PID namespace of its own that ends
+/// with its builder none does, and ETXTBSY keeps everybody from writing to a file that is executed.
+pub(super) fn is_needed(spec: &Spec) -> bool {
+    !(spec.namespaces.contains(&Namespace::Pid) && spec.die_with_parent)
+}
+
+/// Goes on as a sealed copy of this program; returns if this is one. To be called before anything is done.
+pub(super) fn go_on_sealed() -> Result<(), Message> {
+    let own = match File::open(OWN) {
+        // Without a procfs there is no way to this program's file either, nor is there for a container that has no more.
+        Err(_) => {
+            process::executed_as().and_then(|path| File::open(path).map_err(|error| sys::errno_of(&error)))
+        }
+        Ok(own) => Ok(own),
+    }
+    .map_err(|errno| failed(errno, "mount a procfs on /proc"))?;
+    if memory_file::is_sealed(&own) {
+        // What execveat(2) calls a program without a path differs from kernel to kernel.
+        return task::set_name(c"nsrun").map_err(|errno| failed(errno, "a bug of nsrun"));
+    }
+    let help = "sysctl vm.memfd_noexec must be 0 or 1, and a few megabytes of memory free";
+    let copy = memory_file::sealed_copy(&own).map_err(|errno| failed(errno, help))?;
+    let text = |text: OsString| CString::new(text.into_vec()).expect("arguments and variables hold no zero");
+    let args: Vec<CString> = std::env::args_os().map(text).collect();
+    let variable = |(mut name, value): (OsString, OsString)| {
+        name.push("=");
+        name.push(value);
+        text(name)
+    };
+    let env: Vec<CString> = std::env::vars_os().map(variable).collect();
+    Err(failed(process::execute_descriptor(copy.as_fd(), &args, &env), help))
+}
+
+fn failed(errno: Errno, help: &str) -> Message {
+    let text = format!(
+        "cannot go on as a copy of {OWN} that the container cannot write to: {}",
+        sys::errno_name(errno)
+    );
+    Message::new(text, help)
+}
