@@ -68,6 +68,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    vm::keep_others_from_writing();
     ExitCode::from(end(catch_unwind(run), bisect::is_asked()) as u8)
 }
 

@@ -74,6 +74,16 @@ pub enum Error {
         /// What to do.
         way_out: String,
     },
+    /// What was unpacked into the cache is not what it was, and was deleted.
+    #[error(
+        "{path}: {reason}; the kernel is deleted from the cache, and fetched anew when it is asked for again"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is the matter with it.
+        reason: &'static str,
+    },
     /// A machine's process cannot be copied.
     #[error("QEMU cannot be forked: {0}")]
     Unforkable(#[from] Unforkable),

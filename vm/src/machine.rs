@@ -2,7 +2,6 @@
 
 mod console;
 mod monitor;
-pub(crate) mod process;
 mod wire;
 
 use std::fs::File;
@@ -19,11 +18,11 @@ use command_fds::FdMapping;
 
 use crate::accel::Accelerator;
 use crate::fork::Original;
+use crate::process::{self, Process};
 use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
 use console::Console;
 use monitor::Monitor;
-use process::Process;
 use wire::Wire;
 
 /// How long a guest that panicked may go on to print, and QEMU to end.

@@ -4,12 +4,18 @@ pub mod arguments;
 
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use xshell::{Cmd, Shell, cmd};
 
 use crate::cache::{Stamp, sha256_of};
-use crate::{Cache, Error, Progress, Result};
+use crate::{Cache, Error, Progress, Result, Tool};
+
+/// QEMU answers at once when it is asked of itself.
+const ANSWER: Duration = Duration::from_secs(5);
+/// A package manager that fetches QEMU over a slow line.
+const INSTALL: Duration = Duration::from_secs(30 * 60);
+const SUDO: &str = "sudo";
 
 /// A QEMU that can emulate this machine's architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +76,7 @@ struct Known {
 
 /// `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)` → what follows `version`.
 fn version_of(program: &Path) -> Result<String> {
-    let shell = shell()?;
-    let text = run(cmd!(shell, "{program} --version"), "qemu --version")?;
+    let text = Tool::new(program, "qemu --version", ANSWER).args(["--version"]).output()?;
     let version = text.lines().next().and_then(|line| line.split_once("version "));
     let (_, version) = version.ok_or_else(|| {
         Error::unusable(
@@ -85,14 +90,14 @@ fn version_of(program: &Path) -> Result<String> {
 
 /// Installs QEMU with the system's package manager, and finds it. `progress` is told the commands first.
 pub fn install(cache: &Cache, progress: &dyn Progress) -> Result<Qemu> {
-    let shell = shell()?;
     for command in
         install_commands().ok_or_else(|| Error::Missing { program: "QEMU".into(), way_out: way_out() })?
     {
         progress.step(&command.join(" "));
         let (program, arguments) = command.split_first().expect("a command has a program");
-        let command = cmd!(shell, "{program} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive");
-        run(command, program)?;
+        let tool =
+            Tool::new(program, program, INSTALL).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        if program == SUDO { tool.on_terminal()? } else { tool.output().map(drop)? }
     }
     find(cache)
 }
@@ -132,7 +137,7 @@ fn commands(manager: &str, lines: &[&str], arch: &str, root: bool) -> Vec<Vec<St
     };
     let words = |line: &&str| {
         let line = line.replace("{deb}", debian).replace("{arch}", arch);
-        let sudo = if root { None } else { Some("sudo") };
+        let sudo = if root { None } else { Some(SUDO) };
         sudo.into_iter().chain([manager]).chain(line.split(' ')).map(str::to_owned).collect()
     };
     lines.iter().map(words).collect()
@@ -147,26 +152,6 @@ pub fn in_path(program: impl AsRef<Path>) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     // Joined to a folder, an absolute path takes its place.
     std::env::split_paths(&folders).map(|folder| folder.join(&program)).find(executable)
-}
-
-/// Runs a command to its end. Its standard output; an error with its own words if it fails.
-pub(crate) fn run(command: Cmd<'_>, title: &str) -> Result<String> {
-    let program = || title.to_owned();
-    let output = command
-        .quiet()
-        .ignore_status()
-        .output()
-        .map_err(|error| Error::Command { program: program(), said: error.to_string() })?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    let said = if said.is_empty() { output.status.to_string() } else { said };
-    Err(Error::Command { program: program(), said })
-}
-
-fn shell() -> Result<Shell> {
-    Shell::new().map_err(|error| Error::io("use", ".")(std::io::Error::other(error)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use super::Unforkable;
-use crate::machine::process::Process;
+use crate::process::Process;
 
 /// There is none.
 pub(crate) enum Original {}

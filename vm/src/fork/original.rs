@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use super::Unforkable;
 use super::proc::{self, Watched};
 use super::tracee::Tracee;
-use crate::machine::process::Process;
+use crate::process::Process;
 
 /// How long it may take until all threads wait. They do so at once, but for what they have begun.
 const PATIENCE: Duration = Duration::from_secs(5);

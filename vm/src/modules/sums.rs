@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::Closure;
 use super::folder::Folder;
-use super::{Closure, file};
 use crate::cache::sha256_of_file;
+use crate::kernel::sums_in;
 use crate::{Cache, Kernel, Result};
 
 /// Module → SHA-256 of its file.
@@ -20,13 +21,34 @@ pub(crate) fn write(path: &Path, modules: &Path, cache: &Cache) -> Result<()> {
     cache.put(path, &sums)
 }
 
-/// Compares the modules of a closure with what was unpacked. A kernel that was not unpacked by us has no checksums.
-pub(crate) fn verify(kernel: &Kernel, closure: &Closure, cache: &Cache) -> Result<()> {
-    let Some(sums) = kernel.sums.as_deref().and_then(|path| cache.get::<Sums>(path)) else { return Ok(()) };
+/// A module that is needed and is not what was unpacked, or is gone: where it is, and what is the matter. `closure`: what was
+/// found of those that are needed, if they could be read. A kernel that was not unpacked by us has no checksums.
+///
+/// # Errors
+/// A module cannot be read.
+pub(crate) fn damaged(
+    kernel: &Kernel,
+    closure: Option<&Closure>,
+    cache: &Cache,
+) -> Result<Option<(PathBuf, &'static str)>> {
+    const CHANGED: &str = "is not what was unpacked";
+    let sums = kernel.unpacked.as_deref().and_then(|folder| cache.get::<Sums>(&sums_in(folder)));
+    let (Some(sums), Some(modules)) = (sums, &kernel.modules) else { return Ok(None) };
+    let is_changed =
+        |name: &String, path: &Path| -> Result<bool> { Ok(sums.get(name) != Some(&sha256_of_file(path)?)) };
+    let Some(closure) = closure else {
+        for (name, path) in Folder::open(modules)?.files() {
+            if is_changed(name, path)? {
+                return Ok(Some((path.clone(), CHANGED)));
+            }
+        }
+        return Ok(None);
+    };
     for module in &closure.load_order {
-        if sums.get(&module.name) != Some(&sha256_of_file(&module.path)?) {
-            return Err(file::damaged(&module.path, "it is not what was unpacked"));
+        if is_changed(&module.name, &module.path)? {
+            return Ok(Some((module.path.clone(), CHANGED)));
         }
     }
-    Ok(())
+    let gone = closure.missing.keys().find(|name| sums.contains_key(*name));
+    Ok(gone.map(|name| (modules.join(name).with_extension("ko"), "was unpacked, and is not there any more")))
 }

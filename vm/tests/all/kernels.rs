@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::guest::{Steps, cache, distro, init};
 use vm::kernel::{Setting, resolve};
 use vm::modules::closure;
-use vm::{Cache, Silent};
+use vm::{Cache, Error, Silent};
 
 #[test]
 fn what_is_cached_is_not_fetched() {
@@ -50,8 +50,18 @@ fn dependencies_come_first() {
     assert_eq!(names.len(), closure.load_order.len(), "each once");
 }
 
-#[test]
-fn a_damaged_module_is_told() {
+/// Changes the last byte.
+fn change(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[rstest::rstest]
+#[case::changed(change)]
+#[case::cut(|path: &Path| fs::write(path, b"\x7fELF").unwrap())]
+#[case::gone(|path: &Path| fs::remove_file(path).unwrap())]
+fn a_module_that_is_damaged_or_gone_is_told_and_its_kernel_is_thrown_away(#[case] damage: fn(&Path)) {
     distro();
     let folder = tempfile::tempdir().unwrap();
     let copy = Cache::at(folder.path()).unwrap();
@@ -64,11 +74,11 @@ fn a_damaged_module_is_told() {
     assert!(status.unwrap().success());
     let kernel = resolve("distro", &copy, &Silent).unwrap();
     let path = closure(&kernel, &["veth"]).unwrap().load_order.pop().unwrap().path;
-    let mut bytes = fs::read(&path).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let error = vm::prepare(&copy, &kernel, &["veth"], init(), &[], &Silent).unwrap_err().to_string();
-    assert!(error.contains("veth.ko") && error.contains("delete its kernel's folder"), "{error}");
+    damage(&path);
+    let error = vm::prepare(&copy, &kernel, &["veth"], init(), &[], &Silent).unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(error, Error::Damaged { .. }) && told.contains("veth.ko"), "{told}");
+    assert!(!kernel.image.exists(), "it is not used again");
 }
 
 #[test]
@@ -111,7 +121,7 @@ fn a_module_of_a_kernel_that_came_alone_may_be_built_in_or_not() {
 #[case::text(b"hello", "is not a kernel", "give a bzImage")]
 #[case::empty(b"", "is empty", "give a bzImage")]
 #[case::gzip(b"\x1f\x8b\x08\0", "is compressed with gzip", "gunzip")]
-#[case::package(b"!<arch>\ndebian-binary", "is a Debian package", "dpkg-deb -x")]
+#[case::package(b"!<arch>\ndebian-binary", "is a damaged package", "take a whole one")]
 #[case::elf_i386(
     b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0",
     "is a kernel for i686",
@@ -152,7 +162,7 @@ fn a_kernel_for_another_architecture() {
 fn a_tree_that_was_not_built() {
     let folder = tempfile::tempdir().unwrap();
     let refused = || resolve(folder.path().to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
-    assert!(refused().contains("is no kernel tree"), "{}", refused());
+    assert!(refused().contains("is no kernel tree, and has no boot/vmlinuz-RELEASE"), "{}", refused());
     fs::write(folder.path().join("Kbuild"), "").unwrap();
     assert!(refused().contains("has no ") && refused().contains("make bzImage"), "{}", refused());
 }
