@@ -6,6 +6,7 @@ mod cache;
 mod clones;
 mod compare;
 mod fleet;
+mod forms;
 mod kernels;
 mod pipes;
 mod vm_test;

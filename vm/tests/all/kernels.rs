@@ -201,3 +201,51 @@ fn a_built_tree() {
         assert!(closure(&tree, &["veth"]).unwrap().provides("veth"));
     }
 }
+
+/// Two kernels in one folder, as in a machine's own root.
+#[test]
+fn several_kernels_in_one_folder_are_named() {
+    let (kernel, root) = (distro(), tempfile::tempdir().unwrap());
+    fs::create_dir(root.path().join("boot")).unwrap();
+    let other = root.path().join("lib/modules/6.6.6-other");
+    fs::create_dir_all(&other).unwrap();
+    fs::copy(&kernel.image, root.path().join(format!("boot/vmlinuz-{}", kernel.release))).unwrap();
+    fs::write(other.join("vmlinuz"), boot_image("6.6.6-other (x)")).unwrap();
+    let spec = root.path().to_str().unwrap();
+    let error = resolve(spec, &cache(), &Silent).unwrap_err().to_string();
+    let first = format!("{} (boot/vmlinuz-{})", kernel.release, kernel.release);
+    assert!(error.contains(&first) && error.contains("6.6.6-other (lib/modules/6.6.6-other/vmlinuz)"), "{error}");
+    // The way out leads out.
+    let given = error.split_once("give one of them with the folder of its modules: ").unwrap().1;
+    fs::create_dir_all(root.path().join("lib/modules").join(&kernel.release)).unwrap();
+    assert_eq!(resolve(given, &cache(), &Silent).unwrap().sha256, kernel.sha256);
+}
+
+/// The head of a bzImage, and nothing behind it.
+fn boot_image(banner: &str) -> Vec<u8> {
+    let mut head = vec![0; 0x400];
+    head[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+    head[0x202..0x206].copy_from_slice(b"HdrS");
+    head[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    head[0x300..0x300 + banner.len()].copy_from_slice(banner.as_bytes());
+    head
+}
+
+#[test]
+fn what_one_would_wait_for_or_read_without_end_is_no_kernel() {
+    let folder = tempfile::tempdir().unwrap();
+    let [pipe, large, link] = ["pipe", "large", "link"].map(|name| folder.path().join(name));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    fs::File::create(&large).unwrap().set_len(5 << 30).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+    let refused = |path: &Path| {
+        let path = path.to_str().unwrap();
+        let checked = vm::kernel::check(path).unwrap_err().to_string();
+        assert_eq!(resolve(path, &cache(), &Silent).unwrap_err().to_string(), checked);
+        checked
+    };
+    assert!(refused(&pipe).contains("pipe: is no regular file, and no folder; give a bzImage"), "{}", refused(&pipe));
+    assert!(refused(&link).contains("/dev/zero: is no regular file"), "{}", refused(&link));
+    assert!(refused(&large).contains("has 5368 MB, which is more than any kernel has"), "{}", refused(&large));
+}
