@@ -2,6 +2,7 @@
 
 mod console;
 mod monitor;
+mod silence;
 mod wire;
 
 use std::fs::File;
@@ -23,6 +24,7 @@ use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
 use console::Console;
 use monitor::Monitor;
+use silence::Silence;
 use wire::Wire;
 
 /// How long a guest that panicked may go on to print, and QEMU to end.
@@ -58,6 +60,9 @@ pub enum Ending {
     /// It said nothing until the deadline. It still runs.
     #[error("the guest said nothing until the deadline")]
     Deadline,
+    /// It booted, and for so long nothing came from its console or its channel. It still runs.
+    #[error("the guest printed nothing for {} s while it booted: its kernel hangs", .0.as_secs())]
+    Silence(Duration),
     /// The guest's kernel panicked; the line of the console.
     #[error("the guest's kernel panicked: {0}")]
     Panic(String),
@@ -107,12 +112,14 @@ impl Machine {
         Self::start(config, Role::Boot, Screen::Kept, vec![])
     }
 
-    /// Boots a guest whose memory is a file.
-    pub(crate) fn boot_template(config: &Config, ram: File) -> Result<Self> {
-        Self::start(config, Role::Template, Screen::Kept, vec![mapping(ram, fd::RAM)])
+    /// Boots a guest whose memory is a file, and whose state will be written to another one.
+    pub(crate) fn boot_template(config: &Config, ram: File, state: File) -> Result<Self> {
+        let files = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
+        Self::start(config, Role::Template, Screen::Kept, files)
     }
 
-    /// Goes on from a template's memory and state. The guest runs when this returns. QEMU inherits `more`.
+    /// Goes on from a template's memory and state. The guest runs when this returns. QEMU inherits `more`: what it takes to be
+    /// copied.
     pub(crate) fn restore(
         config: &Config,
         ram: File,
@@ -121,9 +128,10 @@ impl Machine {
         more: Vec<FdMapping>,
         deadline: Instant,
     ) -> Result<Self> {
+        let role = if more.is_empty() { Role::Clone } else { Role::Original };
         let mut inherited = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
         inherited.extend(more);
-        let mut machine = Self::start(config, Role::Clone, screen, inherited)?;
+        let mut machine = Self::start(config, role, screen, inherited)?;
         machine.monitored(|monitor| monitor.resumed(deadline))?;
         machine.ready = Some(machine.started.elapsed());
         Ok(machine)
@@ -149,17 +157,20 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Writes the state of the devices to a file, and ends QEMU.
-    pub(crate) fn save(mut self, state: &Path, deadline: Instant) -> Result<()> {
+    /// Writes the state of the devices to the file that it was booted with, and ends QEMU.
+    pub(crate) fn save(mut self, qemu: &Qemu, state: &File, path: &Path, deadline: Instant) -> Result<()> {
         self.monitored(|monitor| {
-            monitor.save(state)?;
+            match qemu.state_out(fd::STATE) {
+                Some(place) => monitor.save(&place)?,
+                None => monitor.save_to(state)?,
+            }
             monitor.saved(deadline)?;
             monitor.quit()
         })?;
         self.process
             .wait(deadline.saturating_duration_since(Instant::now()))
             .map(drop)
-            .map_err(Error::io("save", state))
+            .map_err(Error::io("save", path))
     }
 
     fn start(config: &Config, role: Role, screen: Screen, inherited: Vec<FdMapping>) -> Result<Self> {
@@ -173,7 +184,7 @@ impl Machine {
         mut inherited: Vec<FdMapping>,
     ) -> io::Result<Self> {
         let (mut streams, ends) = Streams::new(screen)?;
-        if role == Role::Clone {
+        if matches!(role, Role::Clone | Role::Original) {
             streams.monitor.restore(&config.qemu.state_in(fd::STATE))?;
         }
         let is_filtered = inherited.iter().any(|mapping| mapping.child_fd == fd::FILTER);
@@ -267,13 +278,24 @@ impl Machine {
         }
     }
 
-    /// The line by which the guest says that it is ready; what came before it is passed over. A clone says none.
+    /// The line by which the guest says that it is ready; what came before it is passed over. A clone says none. A kernel that
+    /// prints nothing is not waited for until the deadline.
     pub fn wait_until_ready(&mut self, deadline: Instant) -> std::result::Result<String, Ending> {
+        let mut silence = Silence::new(self.pid());
         loop {
-            let line = self.receive(deadline)?;
-            if (self.is_ready)(&line) {
-                self.ready = Some(self.started.elapsed());
-                return Ok(line);
+            match self.receive(deadline.min(silence.until())) {
+                Ok(line) if (self.is_ready)(&line) => {
+                    self.ready = Some(self.started.elapsed());
+                    return Ok(line);
+                }
+                Ok(_) => silence.broken(Instant::now()),
+                Err(Ending::Deadline) if Instant::now() < deadline => {
+                    self.console.last_line().into_iter().for_each(|at| silence.broken(at));
+                    if let Some(length) = silence.too_long() {
+                        return Err(self.end(Ending::Silence(length)));
+                    }
+                }
+                Err(ending) => return Err(ending),
             }
         }
     }

@@ -24,6 +24,9 @@ pub struct Qemu {
     pub program: PathBuf,
     /// `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`
     pub version: String,
+    /// Why it cannot forbid itself what it does not need (`-sandbox`): it was built without, or the kernel has no seccomp(2).
+    /// `None`: it can.
+    pub unconfined: Option<String>,
 }
 
 impl Qemu {
@@ -31,6 +34,12 @@ impl Qemu {
     /// 9.1 `fd:` is meant for pipes and sockets alone, and 11.1 refuses a file; `file:` there is since 8.2.
     pub(crate) fn state_in(&self, fd: RawFd) -> String {
         if self.release() < (9, 1) { format!("fd:{fd}") } else { format!("file:/proc/self/fd/{fd}") }
+    }
+
+    /// Where `migrate` writes the state of the devices to, which QEMU inherits with that number; `None` where it takes no such
+    /// file, and it has to be sent over its monitor. As [`Qemu::state_in`].
+    pub(crate) fn state_out(&self, fd: RawFd) -> Option<String> {
+        (self.release() >= (9, 1)).then(|| format!("file:/proc/self/fd/{fd}"))
     }
 
     /// Whether it waits by io_uring(7) where the kernel has that. By epoll(7) otherwise.
@@ -58,20 +67,36 @@ pub fn find(cache: &Cache) -> Result<Qemu> {
     }
     let memory = cache.folder("qemu")?.join(sha256_of(program.as_os_str().as_encoded_bytes()) + ".json");
     let stamp = Stamp::of(&program)?;
-    if let Some(Known { stamp: then, version }) = cache.get(&memory)
-        && then == stamp
-    {
-        return Ok(Qemu { program, version });
-    }
-    let version = version_of(&program)?;
-    cache.put(&memory, &Known { stamp, version: version.clone() })?;
-    Ok(Qemu { program, version })
+    let known = cache.get(&memory).filter(|known: &Known| known.stamp == stamp);
+    let known = match known {
+        Some(known) => known,
+        None => {
+            let known = Known { stamp, version: version_of(&program)?, confined: confined(&program)? };
+            cache.put(&memory, &known)?;
+            known
+        }
+    };
+    let Known { version, confined, .. } = known;
+    Ok(Qemu { program, version, unconfined: confined.err() })
 }
 
 #[derive(Serialize, Deserialize)]
 struct Known {
     stamp: Stamp,
     version: String,
+    /// Or why not.
+    confined: std::result::Result<(), String>,
+}
+
+/// Whether a QEMU can confine itself, or why not, in its own words.
+fn confined(program: &Path) -> Result<std::result::Result<(), String>> {
+    // It confines itself before it looks for machines, and makes none to list them.
+    let asked = ["-sandbox", arguments::CONFINED, "-machine", "help"];
+    match Tool::new(program, "qemu -sandbox", ANSWER).args(asked).output() {
+        Ok(_) => Ok(Ok(())),
+        Err(Error::Command { said, .. }) => Ok(Err(said.lines().last().unwrap_or_default().to_owned())),
+        Err(other) => Err(other),
+    }
 }
 
 /// `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)` → what follows `version`.
@@ -166,7 +191,7 @@ mod tests {
     #[case("10.2.0", "file:/proc/self/fd/7", true)]
     #[case("11.0.50 (v11.0.0-12-g0123abc)", "file:/proc/self/fd/7", true)]
     fn releases_differ(#[case] version: &str, #[case] state: &str, #[case] waits_by_io_uring: bool) {
-        let qemu = Qemu { program: "qemu".into(), version: version.into() };
+        let qemu = Qemu { program: "qemu".into(), version: version.into(), unconfined: None };
         assert_eq!((qemu.state_in(7).as_str(), qemu.waits_by_io_uring()), (state, waits_by_io_uring));
     }
 

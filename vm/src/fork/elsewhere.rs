@@ -10,7 +10,7 @@ use crate::process::Process;
 pub(crate) enum Original {}
 
 impl Original {
-    pub(crate) fn new(_process: u32, _hatch: (UnixStream, RawFd)) -> Result<Self, Unforkable> {
+    pub(crate) fn new(_process: u32, _hatch: (UnixStream, RawFd), _confined: bool) -> Result<Self, Unforkable> {
         Err(Unforkable::Architecture)
     }
 
