@@ -123,7 +123,7 @@ fn scenarios(args: &Args) -> Done {
 }
 
 fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
-    let lock = args.locked.then(kernels::lock).transpose().map_err(lost)?;
+    let lock = args.locked.then(kernels::lock).transpose().map_err(kernels::failed)?;
     Ok(Options {
         lock,
         accel: args.accel.into(),

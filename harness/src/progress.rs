@@ -27,7 +27,16 @@ impl Progress {
 
     /// What somebody has to know afterwards, too.
     pub fn warn(&self, what: &str) {
-        let say = || output::say(format!("warning: {what}"));
+        self.told("warning", what);
+    }
+
+    /// What costs verdicts.
+    pub fn error(&self, what: &str) {
+        self.told("error", what);
+    }
+
+    fn told(&self, kind: &str, what: &str) {
+        let say = || output::say(format!("{kind}: {what}"));
         match &self.bar {
             Some(bar) => bar.suspend(say),
             None => say(),

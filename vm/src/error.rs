@@ -64,6 +64,18 @@ pub enum Error {
         /// As given.
         spec: String,
     },
+    /// A lock file that is not as it was written.
+    #[error(
+        "{path}:{line}: {reason}; restore it, or delete it and lock the kernels anew with `cargo xtask kernels lock K`"
+    )]
+    BrokenLock {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
     /// A kernel, or what belongs to it, that cannot be used.
     #[error("{path}: {reason}; {way_out}")]
     Unusable {

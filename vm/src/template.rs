@@ -159,8 +159,9 @@ fn key(config: &Config) -> Result<Vec<String>> {
     let mut key: Vec<_> = [FORMAT, boot.trim(), &config.qemu.program.to_string_lossy(), &config.qemu.version]
         .map(str::to_owned)
         .into();
-    let words =
-        [Role::Template, Role::Clone, Role::Original].into_iter().flat_map(|role| arguments(&content, role, Screen::Kept));
+    let words = [Role::Template, Role::Clone, Role::Original]
+        .into_iter()
+        .flat_map(|role| arguments(&content, role, Screen::Kept));
     key.extend(words.map(|word| word.to_string_lossy().into_owned()));
     Ok(key)
 }

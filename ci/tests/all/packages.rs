@@ -352,3 +352,22 @@ fn noise(bytes: usize) -> Vec<u8> {
     };
     (0..bytes).map(|_| next()).collect()
 }
+
+#[test]
+fn a_broken_lock_is_told_with_its_line_before_anything_is_run() {
+    let place = Place::new();
+    place.publish("1.0", whole);
+    place.kernels(&["lock", KERNEL]).success();
+    let lock = place.lock();
+    let line = 1 + lock.lines().position(|line| line.starts_with("sha256")).unwrap();
+    fs::write(place.path("work/kernels.lock"), lock.replace("sha256 = ", "sha256 ")).unwrap();
+    let commands: [(&str, &[&str]); 3] = [
+        ("vm-test", &["--locked", "uts/hostname"]),
+        ("kernels", &["fetch", "--locked", KERNEL]),
+        ("kernels", &["lock"]),
+    ];
+    for (command, arguments) in commands {
+        let said = place.xtask(command, arguments).code(2);
+        assert_says(&said, &[&format!("kernels.lock:{line}: this is no lock: "), "restore it, or delete it"]);
+    }
+}

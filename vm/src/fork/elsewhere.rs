@@ -10,7 +10,11 @@ use crate::process::Process;
 pub(crate) enum Original {}
 
 impl Original {
-    pub(crate) fn new(_process: u32, _hatch: (UnixStream, RawFd), _confined: bool) -> Result<Self, Unforkable> {
+    pub(crate) fn new(
+        _process: u32,
+        _hatch: (UnixStream, RawFd),
+        _confined: bool,
+    ) -> Result<Self, Unforkable> {
         Err(Unforkable::Architecture)
     }
 

@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use nix::errno::Errno;
 use nix::libc::{self, c_long};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
 #[cfg(target_arch = "x86_64")]
 use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, SeccompRule};
 
 /// A file with a filter, as `setpriv --seccomp-filter` takes it, that keeps a process from io_uring(7), of which a copy could not
 /// have its own: the rings are the kernel's. QEMU waits by it since 10.2, and by epoll(7) where the kernel has none.
@@ -31,8 +31,7 @@ pub(crate) fn without_children() -> io::Result<Vec<u8>> {
 #[cfg(target_arch = "x86_64")]
 fn children() -> Result<BpfProgram, seccompiler::BackendError> {
     let thread = u64::from(libc::CLONE_THREAD.cast_unsigned());
-    let no_thread =
-        SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), 0)?;
+    let no_thread = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(thread), 0)?;
     let all = [libc::SYS_fork, libc::SYS_vfork, libc::SYS_execve, libc::SYS_execveat, libc::SYS_clone3];
     let calls = all.map(|call| (call, Vec::new())).into_iter();
     without(calls.chain([(libc::SYS_clone, vec![SeccompRule::new(vec![no_thread])?])]))
@@ -86,7 +85,8 @@ mod tests {
 
     #[test]
     fn the_file_has_each_instruction_as_the_kernel_reads_it() {
-        let (file, filter) = (without_io_uring().unwrap(), without([(libc::SYS_io_uring_setup, Vec::new())]).unwrap());
+        let (file, filter) =
+            (without_io_uring().unwrap(), without([(libc::SYS_io_uring_setup, Vec::new())]).unwrap());
         let mut bytes = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
         file.read_exact_at(&mut bytes, 0).unwrap();
         // `struct sock_filter`, which has no gaps.

@@ -214,7 +214,10 @@ fn several_kernels_in_one_folder_are_named() {
     let spec = root.path().to_str().unwrap();
     let error = resolve(spec, &cache(), &Silent).unwrap_err().to_string();
     let first = format!("{} (boot/vmlinuz-{})", kernel.release, kernel.release);
-    assert!(error.contains(&first) && error.contains("6.6.6-other (lib/modules/6.6.6-other/vmlinuz)"), "{error}");
+    assert!(
+        error.contains(&first) && error.contains("6.6.6-other (lib/modules/6.6.6-other/vmlinuz)"),
+        "{error}"
+    );
     // The way out leads out.
     let given = error.split_once("give one of them with the folder of its modules: ").unwrap().1;
     fs::create_dir_all(root.path().join("lib/modules").join(&kernel.release)).unwrap();
@@ -245,7 +248,15 @@ fn what_one_would_wait_for_or_read_without_end_is_no_kernel() {
         assert_eq!(resolve(path, &cache(), &Silent).unwrap_err().to_string(), checked);
         checked
     };
-    assert!(refused(&pipe).contains("pipe: is no regular file, and no folder; give a bzImage"), "{}", refused(&pipe));
+    assert!(
+        refused(&pipe).contains("pipe: is no regular file, and no folder; give a bzImage"),
+        "{}",
+        refused(&pipe)
+    );
     assert!(refused(&link).contains("/dev/zero: is no regular file"), "{}", refused(&link));
-    assert!(refused(&large).contains("has 5368 MB, which is more than any kernel has"), "{}", refused(&large));
+    assert!(
+        refused(&large).contains("has 5368 MB, which is more than any kernel has"),
+        "{}",
+        refused(&large)
+    );
 }

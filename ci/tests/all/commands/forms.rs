@@ -60,7 +60,8 @@ fn debian_package(folder: &Path, compression: &str) -> PathBuf {
     fs::create_dir_all(tree.join("etc/kernel")).unwrap();
     fs::write(tree.join("etc/kernel/postinst"), "exit 1").unwrap();
     fs::create_dir(tree.join("DEBIAN")).unwrap();
-    let control = "Package: linux-image-test\nVersion: 1\nArchitecture: amd64\nMaintainer: test\nDescription: test\n";
+    let control =
+        "Package: linux-image-test\nVersion: 1\nArchitecture: amd64\nMaintainer: test\nDescription: test\n";
     fs::write(tree.join("DEBIAN/control"), control).unwrap();
     run("dpkg-deb", &["--build", "-z1", &format!("-Z{compression}"), "tree", "kernel.deb"], folder);
     folder.join("kernel.deb")
@@ -81,7 +82,9 @@ fn rpm_package(folder: &Path, payload: &str) -> PathBuf {
     // Nothing is stripped, compressed or bytecompiled.
     let define = ["--define", &topdir, "--define", &payload, "--define", "__os_install_post %{nil}"];
     run("rpmbuild", &[&define[..], &["-bb", "kernel.spec"]].concat(), folder);
-    let built = fs::read_dir(folder.join("RPMS")).unwrap().flat_map(|arch| fs::read_dir(arch.unwrap().path()).unwrap());
+    let built = fs::read_dir(folder.join("RPMS"))
+        .unwrap()
+        .flat_map(|arch| fs::read_dir(arch.unwrap().path()).unwrap());
     built.map(|package| package.unwrap().path()).next().unwrap()
 }
 
