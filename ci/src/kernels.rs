@@ -2,6 +2,7 @@
 
 use harness::progress::Progress;
 use vm::kernel::Lock;
+use vm::text::{Shown, one_line};
 use vm::{Cache, Error, Kernel, kernel};
 
 use crate::exit::{Done, Exit, lost, usage};
@@ -81,15 +82,15 @@ fn renew(names: &[String]) -> Result<(), Exit> {
     let mut lock = lock().map_err(failed)?;
     let names = if names.is_empty() { lock.names() } else { names.to_vec() };
     if names.is_empty() {
-        return Err(usage(format!("{} locks no kernel yet: say which", lock.path().display())));
+        return Err(usage(format!("{} locks no kernel yet: say which", Shown(lock.path()))));
     }
     let progress = Progress::new();
     let titles = names.iter().map(|name| lock.renew(name, &cache, &progress));
     let titles = titles.collect::<vm::Result<Vec<_>>>().map_err(failed)?;
     lock.write().map_err(lost)?;
     drop(progress);
-    let lines = names.iter().zip(titles).map(|(name, title)| format!("{name}: {title}\n"));
-    print(&(lines.collect::<String>() + &format!("written to {}\n", lock.path().display())))
+    let lines = names.iter().zip(titles).map(|(name, title)| one_line(&format!("{name}: {title}")) + "\n");
+    print(&(lines.collect::<String>() + &format!("written to {}\n", Shown(lock.path()))))
 }
 
 fn list() -> vm::Result<String> {
@@ -106,7 +107,7 @@ fn row(name: &str, kernel: Option<&Kernel>) -> Row {
     let size = std::fs::metadata(&kernel.image).map_or(0, |data| data.len());
     let version = if kernel.version.len() > 40 { &kernel.release } else { &kernel.version };
     let size = format!("{:.1} MB", size as f64 / 1e6);
-    [name.to_owned(), version.clone(), kernel.release.clone(), size, kernel.sha256.clone()]
+    [name, version, &kernel.release, &size, &kernel.sha256].map(|cell| one_line(cell))
 }
 
 /// Columns as wide as their widest cell.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use harness::output::say;
 use harness::progress::Progress;
-use runtime::output::say;
 use vm::Tool;
 
 use crate::exit::{Done, Exit};

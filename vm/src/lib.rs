@@ -21,6 +21,7 @@ mod prepare;
 mod process;
 pub mod qemu;
 mod template;
+pub mod text;
 mod umask;
 pub mod userland;
 mod zygote;

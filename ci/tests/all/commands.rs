@@ -7,6 +7,7 @@ mod clones;
 mod compare;
 mod fleet;
 mod forms;
+mod hostile;
 mod kernels;
 mod pipes;
 mod vm_test;

@@ -11,6 +11,7 @@ use crate::judge::Status;
 
 /// The report; `colour` only for a terminal.
 pub fn render(run: &Run, colour: bool) -> String {
+    let run = &run.plain();
     let paint = Paint(colour);
     let mut out = String::new();
     let width = run.results.iter().map(|result| result.scenario.chars().count()).max().unwrap_or(0);
