@@ -3,16 +3,16 @@
 mod console;
 mod monitor;
 mod silence;
+mod streams;
 mod wire;
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use command_fds::FdMapping;
@@ -25,6 +25,7 @@ use crate::{Error, Initramfs, Kernel, Qemu, Result};
 use console::Console;
 use monitor::Monitor;
 use silence::Silence;
+use streams::{Streams, mapping};
 use wire::Wire;
 
 /// How long a guest that panicked may go on to print, and QEMU to end.
@@ -365,39 +366,4 @@ impl Machine {
         self.ended = Some(ending.clone());
         ending
     }
-}
-
-/// Our ends of a machine's streams.
-struct Streams {
-    channel: UnixStream,
-    monitor: Monitor,
-    wire: Receiver<Wire>,
-    open: u8,
-    console: Console,
-}
-
-impl Streams {
-    /// With QEMU's ends.
-    fn new(screen: Screen) -> io::Result<(Self, Vec<FdMapping>)> {
-        let (sender, wire) = mpsc::channel();
-        let (channel, channel_end) = UnixStream::pair()?;
-        channel.set_write_timeout(Some(SEND_DEADLINE))?;
-        wire::read_channel(channel.try_clone()?, sender.clone())?;
-        let (monitor, monitor_end) = UnixStream::pair()?;
-        let mut ends = vec![mapping(channel_end, fd::CHANNEL), mapping(monitor_end, fd::MONITOR)];
-        let console = Console::default();
-        if screen == Screen::Kept {
-            let (stream, end) = UnixStream::pair()?;
-            wire::read_console(stream, console.clone(), sender)?;
-            // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
-            ends.push(mapping(end.try_clone()?, fd::ERRORS));
-            ends.push(mapping(end, fd::CONSOLE));
-        }
-        let open = if screen == Screen::Kept { 2 } else { 1 };
-        Ok((Streams { channel, monitor: Monitor::new(monitor), wire, open, console }, ends))
-    }
-}
-
-fn mapping(parent: impl Into<OwnedFd>, child_fd: i32) -> FdMapping {
-    FdMapping { parent_fd: parent.into(), child_fd }
 }

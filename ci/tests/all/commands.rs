@@ -5,6 +5,7 @@ mod bisect;
 mod cache;
 mod clones;
 mod compare;
+mod emulator;
 mod fleet;
 mod forms;
 mod hostile;

@@ -21,8 +21,9 @@ pub(crate) fn write(path: &Path, modules: &Path, cache: &Cache) -> Result<()> {
     cache.put(path, &sums)
 }
 
-/// A module that is needed and is not what was unpacked, or is gone: where it is, and what is the matter. `closure`: what was
-/// found of those that are needed, if they could be read. A kernel that was not unpacked by us has no checksums.
+/// A module that is not what was unpacked, or is gone: where it is, and what is the matter. Of those that are there only the
+/// needed ones are read, which are in `closure`; without one, because they could not be, all are. A kernel that was not unpacked
+/// by us has no checksums.
 ///
 /// # Errors
 /// A module cannot be read.
@@ -31,24 +32,21 @@ pub(crate) fn damaged(
     closure: Option<&Closure>,
     cache: &Cache,
 ) -> Result<Option<(PathBuf, &'static str)>> {
-    const CHANGED: &str = "is not what was unpacked";
     let sums = kernel.unpacked.as_deref().and_then(|folder| cache.get::<Sums>(&sums_in(folder)));
     let (Some(sums), Some(modules)) = (sums, &kernel.modules) else { return Ok(None) };
-    let is_changed =
-        |name: &String, path: &Path| -> Result<bool> { Ok(sums.get(name) != Some(&sha256_of_file(path)?)) };
-    let Some(closure) = closure else {
-        for (name, path) in Folder::open(modules)?.files() {
-            if is_changed(name, path)? {
-                return Ok(Some((path.clone(), CHANGED)));
-            }
-        }
-        return Ok(None);
+    let folder = Folder::open(modules)?;
+    if let Some(name) = sums.keys().find(|name| folder.find(name).is_none()) {
+        let path = modules.join(name).with_extension("ko");
+        return Ok(Some((path, "was unpacked, and is not there any more")));
+    }
+    let read: Vec<(&String, &PathBuf)> = match closure {
+        Some(closure) => closure.load_order.iter().map(|module| (&module.name, &module.path)).collect(),
+        None => folder.files().collect(),
     };
-    for module in &closure.load_order {
-        if is_changed(&module.name, &module.path)? {
-            return Ok(Some((module.path.clone(), CHANGED)));
+    for (name, path) in read {
+        if sums.get(name) != Some(&sha256_of_file(path)?) {
+            return Ok(Some((path.clone(), "is not what was unpacked")));
         }
     }
-    let gone = closure.missing.keys().find(|name| sums.contains_key(*name));
-    Ok(gone.map(|name| (modules.join(name).with_extension("ko"), "was unpacked, and is not there any more")))
+    Ok(None)
 }
