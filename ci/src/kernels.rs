@@ -107,7 +107,7 @@ fn row(name: &str, kernel: Option<&Kernel>) -> Row {
     let size = std::fs::metadata(&kernel.image).map_or(0, |data| data.len());
     let version = if kernel.version.len() > 40 { &kernel.release } else { &kernel.version };
     let size = format!("{:.1} MB", size as f64 / 1e6);
-    [name, version, &kernel.release, &size, &kernel.sha256].map(|cell| one_line(cell))
+    [name, version, &kernel.release, &size, &kernel.sha256].map(one_line)
 }
 
 /// Columns as wide as their widest cell.

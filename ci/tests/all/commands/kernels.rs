@@ -70,7 +70,12 @@ fn an_image_without_its_modules() {
     let [as_module, built_in] = ["as-module", "built-in"].map(fixture);
     let text = printed(&vm_test(&["--kernel", image.to_str().unwrap(), &as_module, &built_in]).success());
     assert!(text.contains("1 pass") && text.contains("1 skip"), "{text}");
-    assert!(text.contains("needs module veth (CONFIG_VETH): no module `veth`: it is not loaded, the kernel makes no device"), "{text}");
+    assert!(
+        text.contains(
+            "needs module veth (CONFIG_VETH): no module `veth`: it is not loaded, the kernel makes no device"
+        ),
+        "{text}"
+    );
 }
 
 /// A fleet's other kernels are not lost with one that cannot be had.
