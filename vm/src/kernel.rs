@@ -4,6 +4,7 @@ mod apt;
 mod archive;
 mod catalogue;
 mod distribution;
+mod embedded;
 mod folder;
 mod image;
 mod local;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::image::Image;
-use super::{Kernel, archive, folder, package};
+use super::{Kernel, archive, embedded, folder, package};
 use crate::{Cache, Error, Result};
 
 /// The kernel that this machine runs.
@@ -140,6 +140,12 @@ fn with_release(
     config: Option<PathBuf>,
     cache: &Cache,
 ) -> Result<Kernel> {
+    let sha256 = cache.sha256(image)?;
+    let settings = match config {
+        Some(_) => OnceLock::new(),
+        // An image that came alone may tell.
+        None => embedded::settings(image, &sha256, cache)?.map_or_else(OnceLock::new, |it| Some(it).into()),
+    };
     Ok(Kernel {
         name: name.to_owned(),
         arch: head.arch.to_owned(),
@@ -148,9 +154,9 @@ fn with_release(
         image: image.to_path_buf(),
         modules,
         config,
-        sha256: cache.sha256(image)?,
+        sha256,
         unpacked: None,
-        settings: OnceLock::new(),
+        settings,
     })
 }
 
