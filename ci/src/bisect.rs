@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use harness::bisect::{Answer, Found, WrongEnd, ask, search};
+use harness::output;
 use harness::progress::Progress;
 use harness::run::Options;
 use harness::scenario::{self, Scenario};
-use runtime::output;
+
+use vm::text::one_line;
 
 use crate::exit::{Done, Exit, lost, usage, wrong};
 use crate::kernels::known;
@@ -57,18 +59,20 @@ fn one(kernel: &str, scenarios: &[Scenario], options: &Options, times: u16) -> R
     let answer = asked.map_or_else(|error| Answer::CannotTell(error.to_string()), |(answer, _)| answer);
     let (word, why) = words(&answer);
     let line = format!("{word:4} {kernel}  {:.1} s  {why}", begun.elapsed().as_secs_f64());
-    print_on_the_way(line.trim_end())?;
+    print_on_the_way(&one_line(line.trim_end()))?;
     Ok(answer)
 }
 
 fn conclude(kernels: &[String], found: Result<Found, WrongEnd>) -> Done {
     match found {
         Ok(Found::First(bad)) => {
-            print(&format!("\nthe first bad kernel is {}, after {}\n", kernels[bad], kernels[bad - 1]))?;
+            let [bad, before] = [&kernels[bad], &kernels[bad - 1]].map(|kernel| one_line(kernel));
+            print(&format!("\nthe first bad kernel is {bad}, after {before}\n"))?;
             Ok(Exit::Passed)
         }
         Ok(Found::Among(places)) => {
-            let lines: String = kernels[places].iter().map(|kernel| format!("  {kernel}\n")).collect();
+            let lines: String =
+                kernels[places].iter().map(|kernel| format!("  {}\n", one_line(kernel))).collect();
             let head = "\nthe first bad kernel is one of these; only the last of them could be told:\n";
             print(&(head.to_owned() + &lines))?;
             Ok(Exit::Lost)
@@ -135,5 +139,5 @@ fn cannot_tell(reason: &str) -> Exit {
 
 /// The last line of a step, beside whatever is printed.
 fn say(words: &str) {
-    output::say(format!("bisect: {words}"));
+    output::say(one_line(&format!("bisect: {words}")));
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask cache`: what is kept between runs.
 
 use vm::Cache;
+use vm::text::Shown;
 
 use crate::exit::{Done, Exit, lost};
 use crate::output::print;
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &Args) -> Done {
 }
 
 fn list(cache: &Cache) -> String {
-    let mut text = format!("{}\n", cache.root().display());
+    let mut text = format!("{}\n", Shown(cache.root()));
     let mut sum = 0;
     for part in cache.parts() {
         sum += part.bytes;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use harness::diagnostic::Diagnostics;
-use runtime::output::say;
+use harness::output::say;
 
 /// The exit codes of the command-line contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use harness::progress::Progress;
 use vm::kernel::Lock;
+use vm::text::{Shown, one_line};
 use vm::{Cache, Error, Kernel, kernel};
 
 use crate::exit::{Done, Exit, lost, usage};
@@ -35,7 +36,7 @@ enum Action {
 pub(crate) fn run(args: &Args) -> Done {
     match &args.action {
         None => print(&list().map_err(lost)?)?,
-        Some(Action::Fetch { kernels, locked }) => print(&fetch(kernels, *locked).map_err(lost)?)?,
+        Some(Action::Fetch { kernels, locked }) => print(&fetch(kernels, *locked).map_err(failed)?)?,
         Some(Action::Lock { kernels }) => renew(kernels)?,
     }
     Ok(Exit::Passed)
@@ -45,6 +46,14 @@ pub(crate) fn run(args: &Args) -> Done {
 pub(crate) fn known(text: &str) -> vm::Result<String> {
     kernel::check(text)?;
     Ok(text.to_owned())
+}
+
+/// What is written wrong is for who wrote it to mend; nothing was run.
+pub(crate) fn failed(error: Error) -> Exit {
+    match error {
+        Error::NotLockable { .. } | Error::BrokenLock { .. } => usage(error),
+        _ => lost(error),
+    }
 }
 
 /// The lock file of the current folder.
@@ -70,21 +79,18 @@ fn fetch(names: &[String], locked: bool) -> vm::Result<String> {
 /// What was locked before an error is not written: a lock is renewed as a whole, or not.
 fn renew(names: &[String]) -> Result<(), Exit> {
     let cache = Cache::open().map_err(lost)?;
-    let mut lock = lock().map_err(lost)?;
+    let mut lock = lock().map_err(failed)?;
     let names = if names.is_empty() { lock.names() } else { names.to_vec() };
     if names.is_empty() {
-        return Err(usage(format!("{} locks no kernel yet: say which", lock.path().display())));
+        return Err(usage(format!("{} locks no kernel yet: say which", Shown(lock.path()))));
     }
     let progress = Progress::new();
     let titles = names.iter().map(|name| lock.renew(name, &cache, &progress));
-    let titles = titles.collect::<vm::Result<Vec<_>>>().map_err(|error| match error {
-        Error::NotLockable { .. } => usage(error),
-        _ => lost(error),
-    })?;
+    let titles = titles.collect::<vm::Result<Vec<_>>>().map_err(failed)?;
     lock.write().map_err(lost)?;
     drop(progress);
-    let lines = names.iter().zip(titles).map(|(name, title)| format!("{name}: {title}\n"));
-    print(&(lines.collect::<String>() + &format!("written to {}\n", lock.path().display())))
+    let lines = names.iter().zip(titles).map(|(name, title)| one_line(&format!("{name}: {title}")) + "\n");
+    print(&(lines.collect::<String>() + &format!("written to {}\n", Shown(lock.path()))))
 }
 
 fn list() -> vm::Result<String> {
@@ -101,7 +107,7 @@ fn row(name: &str, kernel: Option<&Kernel>) -> Row {
     let size = std::fs::metadata(&kernel.image).map_or(0, |data| data.len());
     let version = if kernel.version.len() > 40 { &kernel.release } else { &kernel.version };
     let size = format!("{:.1} MB", size as f64 / 1e6);
-    [name.to_owned(), version.clone(), kernel.release.clone(), size, kernel.sha256.clone()]
+    [name, version, &kernel.release, &size, &kernel.sha256].map(one_line)
 }
 
 /// Columns as wide as their widest cell.

@@ -19,11 +19,12 @@ mod shell;
 mod test;
 mod vm_test;
 
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, set_hook};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use harness::output::say;
 
 use crate::exit::{Done, Exit};
 
@@ -68,6 +69,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    vm::keep_others_from_writing();
+    // What panics may have been said by a guest.
+    set_hook(Box::new(|info| say(format!("{info}\nthis is a bug of nsproof"))));
     ExitCode::from(end(catch_unwind(run), bisect::is_asked()) as u8)
 }
 
@@ -80,9 +84,14 @@ fn run() -> Exit {
     match Cli::try_parse() {
         Ok(cli) => dispatch(cli.command).unwrap_or_else(|early| early),
         Err(other) => {
+            let text = other.render();
             // A closed terminal is no reason to end otherwise.
-            let _unheard = other.print();
-            if other.use_stderr() { Exit::Usage } else { Exit::Passed }
+            if other.use_stderr() {
+                say(text.to_string().trim_end());
+                return Exit::Usage;
+            }
+            let _unheard = output::print(&text.to_string());
+            Exit::Passed
         }
     }
 }

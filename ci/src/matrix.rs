@@ -1,12 +1,13 @@
 //! `cargo xtask matrix`: the jobs of a CI run, for GitHub Actions' `strategy.matrix`.
 
 use harness::merge::Job;
+use harness::report::json::escaped;
 use harness::shard::Shard;
 use serde::{Deserialize, Serialize};
 use vm::Error;
 
 use crate::exit::{Done, Exit, usage};
-use crate::output::print;
+use crate::output::print_as_it_is;
 
 /// What this project's own CI runs: the supported Debian kernels, and the newest there is.
 const KERNELS: [&str; 4] = ["debian-5.10", "debian-6.1", "debian-6.12", "debian-sid"];
@@ -33,7 +34,7 @@ pub(crate) struct Matrix {
 
 pub(crate) fn run(args: &Args) -> Done {
     let matrix = matrix(&args.kernels, args.shards.into()).map_err(usage)?;
-    print(&(serde_json::to_string(&matrix).expect("a matrix is plain data") + "\n"))?;
+    print_as_it_is(&(escaped(&serde_json::to_string(&matrix).expect("a matrix is plain data")) + "\n"))?;
     Ok(Exit::Passed)
 }
 

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use harness::merge::{Part, merge, stand_in};
 use harness::report::{Format, read};
 
+use vm::text::Shown;
+
 use crate::exit::{Done, usage};
 use crate::matrix::Matrix;
-use crate::output::print;
+use crate::output::print_as_it_is;
 use crate::report::{Target, apart, exit, tell};
 
 #[derive(clap::Args)]
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Done {
     }
     let run = merge(&parts).map_err(usage)?;
     if args.reports.is_empty() {
-        print(&Format::Json.render(&run))?;
+        print_as_it_is(&Format::Json.render(&run))?;
     } else {
         tell(&run, &args.reports)?;
     }
@@ -48,5 +50,5 @@ pub(crate) fn run(args: &Args) -> Done {
 
 fn part(file: &Path) -> Result<Part, String> {
     let run = read(file).map_err(|error| error.to_string())?;
-    Ok(Part { file: file.display().to_string(), run })
+    Ok(Part { file: Shown(file).to_string(), run })
 }

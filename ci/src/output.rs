@@ -2,13 +2,27 @@
 
 use std::io::{self, ErrorKind};
 
-use runtime::output;
+use harness::output;
 
 use crate::exit::{Exit, lost};
 
 /// Prints what a command came to. That nobody reads it any more is no reason to end otherwise, as with `| head`.
 pub(crate) fn print(text: &str) -> Result<(), Exit> {
-    match output::print(text) {
+    ended(output::print(text))
+}
+
+/// As [`print`], rendered with colours.
+pub(crate) fn print_coloured(text: &str) -> Result<(), Exit> {
+    ended(output::print_coloured(text))
+}
+
+/// As [`print`], for programs.
+pub(crate) fn print_as_it_is(text: &str) -> Result<(), Exit> {
+    ended(output::print_as_it_is(text))
+}
+
+fn ended(printed: io::Result<()>) -> Result<(), Exit> {
+    match printed {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(unwritten),
     }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use harness::judge::Status;
+use harness::output::{say, say_coloured};
 use harness::report::{Format, Outcome, Run, nothing_proven, terminal};
-use runtime::output::say;
+use vm::text::Shown;
 
 use crate::exit::{Exit, lost, usage};
 use crate::output;
@@ -59,28 +60,28 @@ fn writable(path: &Path) -> Result<(), String> {
     let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let tried = match fs::metadata(path) {
         Ok(data) if data.is_dir() => {
-            return Err(format!("{} is a folder: give a file's path", path.display()));
+            return Err(format!("{} is a folder: give a file's path", Shown(path)));
         }
         Ok(data) if data.is_file() => OpenOptions::new().append(true).open(path).map(drop),
         // To open a pipe or a device may wait, or do something.
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             if !folder.is_dir() {
-                return Err(format!("there is no folder {}: make it first", folder.display()));
+                return Err(format!("there is no folder {}: make it first", Shown(folder)));
             }
             OpenOptions::new().write(true).create_new(true).open(path).and_then(|_| fs::remove_file(path))
         }
         Err(error) => Err(error),
     };
-    tried.map_err(|error| format!("cannot write {}: {error}", path.display()))
+    tried.map_err(|error| format!("cannot write {}: {error}", Shown(path)))
 }
 
 impl Place {
     pub(crate) fn write(&self, text: &str) -> Result<(), Exit> {
         match self {
-            Place::Stdout => output::print(text)?,
+            Place::Stdout => output::print_as_it_is(text)?,
             Place::File(path) => fs::write(path, text)
-                .map_err(|error| lost(format!("cannot write {}: {error}", path.display())))?,
+                .map_err(|error| lost(format!("cannot write {}: {error}", Shown(path))))?,
         }
         Ok(())
     }
@@ -92,10 +93,15 @@ pub(crate) fn print<'a>(
     render: impl Fn(bool) -> String,
 ) -> Result<(), Exit> {
     if places.any(|place| *place == Place::Stdout) {
-        say(render(std::io::stderr().is_terminal()).trim_end());
-        Ok(())
-    } else {
-        output::print(&render(std::io::stdout().is_terminal()))
+        match std::io::stderr().is_terminal() {
+            true => say_coloured(render(true).trim_end()),
+            false => say(render(false).trim_end()),
+        }
+        return Ok(());
+    }
+    match std::io::stdout().is_terminal() {
+        true => output::print_coloured(&render(true)),
+        false => output::print(&render(false)),
     }
 }
 
@@ -113,10 +119,9 @@ pub(crate) fn apart(targets: &[Target]) -> Result<(), Exit> {
     let mut places: Vec<PathBuf> = targets.iter().filter_map(place).collect();
     places.sort();
     match places.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(usage(format!(
-            "two reports are to go to {}: give each a place of its own",
-            pair[0].display()
-        ))),
+        Some(pair) => {
+            Err(usage(format!("two reports are to go to {}: give each a place of its own", Shown(&pair[0]))))
+        }
         None => Ok(()),
     }
 }

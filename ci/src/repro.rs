@@ -7,11 +7,12 @@ use harness::progress::Progress;
 use harness::report::{Outcome, terminal};
 use harness::repro::{Recording, differences};
 use harness::run::{self, Isolation, Options, keep};
+use vm::text::one_line;
 use vm::{Cache, accel};
 
 use crate::exit::{Done, Exit, lost, usage};
 use crate::kernels::known;
-use crate::output::print;
+use crate::output::print_coloured;
 use crate::shell;
 use crate::vm_test::usual;
 
@@ -64,7 +65,7 @@ fn once_more(recording: &Recording, kernel: String, install: bool, progress: &Pr
     let run = run::run(&scenarios, &options, progress).map_err(lost)?;
     let shown = terminal::render(&run, std::io::stdout().is_terminal()) + "\n";
     let Some(now) = run.results.first() else {
-        print(&shown)?;
+        print_coloured(&shown)?;
         return Ok(Exit::Lost);
     };
     compare(recording, now, shown)
@@ -73,13 +74,14 @@ fn once_more(recording: &Recording, kernel: String, install: bool, progress: &Pr
 /// Says, below what was shown already, whether the recorded result came again.
 fn compare(recording: &Recording, now: &Outcome, shown: String) -> Done {
     let recorded = &recording.record.outcome;
-    let mut text = format!("{shown}recorded: {}\nnow:      {}\n", recorded.told(), now.told());
+    let mut text =
+        format!("{shown}recorded: {}\nnow:      {}\n", one_line(&recorded.told()), one_line(&now.told()));
     let differences = differences(recorded, now);
     if differences.is_empty() {
         text += "the same came again\n";
     }
-    differences.iter().for_each(|difference| text += &format!("not the same: {difference}\n"));
-    print(&text)?;
+    differences.iter().for_each(|difference| text += &format!("not the same: {}\n", one_line(difference)));
+    print_coloured(&text)?;
     Ok(if differences.is_empty() { Exit::Passed } else { Exit::Broken })
 }
 
@@ -89,11 +91,12 @@ fn inspect(recording: &Recording, kernel: &str, install: bool) -> Done {
     let mut machine = shell::start(kernel, &scenario.modules(), install)?;
     let kept = keep(&mut machine, scenario).map_err(lost)?;
     // The terminal is QEMU's, which does not turn the end of a line into the beginning of the next.
-    let steps = kept.steps.iter().map(|step| format!("{:5} {}\r\n", step.status.word(), step.name));
+    let steps =
+        kept.steps.iter().map(|step| format!("{:5} {}\r\n", step.status.word(), one_line(&step.name)));
     let containers = kept.containers.iter().map(|(name, pid)| {
         format!("`{name}` is there: nsenter --target {pid} --all, or without its root: --uts --ipc --net --pid\r\n")
     });
     let text: String = steps.chain(containers).collect();
-    print(&(text + "The guest ends with its shell, or with Ctrl-A X.\r\n"))?;
+    print_coloured(&(text + "The guest ends with its shell, or with Ctrl-A X.\r\n"))?;
     shell::talk(machine)
 }

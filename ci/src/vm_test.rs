@@ -22,8 +22,8 @@ use crate::{bisect, guest, root};
 pub(crate) struct Args {
     /// A scenario file or folder, or a part of a scenario's name; all scenarios without one.
     filters: Vec<String>,
-    /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage or vmlinux, a built kernel tree, or
-    /// `host`.
+    /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage or vmlinux, a .deb or .rpm, the folder
+    /// of a kernel that was built, installed or unpacked, or `host`.
     #[arg(long = "kernel", value_name = "K", default_value = "distro", value_parser = known)]
     kernels: Vec<String>,
     /// Use exactly the packages that kernels.lock names; `cargo xtask kernels lock` writes it.
@@ -123,7 +123,7 @@ fn scenarios(args: &Args) -> Done {
 }
 
 fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
-    let lock = args.locked.then(kernels::lock).transpose().map_err(lost)?;
+    let lock = args.locked.then(kernels::lock).transpose().map_err(kernels::failed)?;
     Ok(Options {
         lock,
         accel: args.accel.into(),
@@ -139,6 +139,9 @@ fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
 /// A run's options with the emulator and the guest, which is built; with `install`, a missing emulator is installed.
 pub(crate) fn usual(kernels: Vec<String>, install: bool, progress: &Progress) -> Result<Options, Exit> {
     let qemu = find_qemu(install, progress)?;
+    if let Some(why) = &qemu.unconfined {
+        progress.warn(&format!("QEMU runs without -sandbox, which it cannot have here: {why}"));
+    }
     progress.step("building the guest");
     let guest = guest::build(&root()).map_err(lost)?;
     Ok(Options::new(qemu, guest, kernels))

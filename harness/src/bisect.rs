@@ -34,7 +34,9 @@ pub fn ask(
     progress: &Progress,
 ) -> vm::Result<(Answer, Run)> {
     let mut runs = vec![run::run(scenarios, options, progress)?];
-    while runs.len() < times.into() && !matches!(answer(&runs), Answer::Bad(_)) {
+    // A kernel that cannot be had, or that never gets ready, is none the next time either.
+    let boots = |run: &Run| run.kernels.iter().any(|kernel| kernel.boot_ms.is_some());
+    while runs.len() < times.into() && boots(&runs[0]) && !matches!(answer(&runs), Answer::Bad(_)) {
         runs.push(run::run(scenarios, options, progress)?);
     }
     let answer = answer(&runs);

@@ -119,6 +119,7 @@ impl Comparison {
 /// # Errors
 /// Reports that have no kernel or no runtime in common.
 pub fn compare(base: &Run, new: &Run) -> Result<Comparison, String> {
+    let (base, new) = (&base.plain(), &new.plain());
     let kernels = pairs::of(&pairs::kernels(base), &pairs::kernels(new));
     if kernels.both.is_empty() {
         let names = |run| pairs::kernels(run).join(", ");

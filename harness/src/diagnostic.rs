@@ -8,6 +8,7 @@ use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
     SourceSpan, SpanContents,
 };
+use vm::text::{acts, one_line};
 
 /// Columns of a report: as wide as the project's own lines.
 const WIDTH: usize = 110;
@@ -68,6 +69,15 @@ impl Diagnostic {
     pub fn with_help(mut self, help: impl Into<Option<String>>) -> Self {
         self.help = help.into().map(cut);
         self
+    }
+
+    /// The same with nothing in it that a terminal acts on: a snippet is of a file that may hold anything.
+    fn plain(&self) -> Self {
+        let place = self.place.as_ref().map(|place| {
+            let file = Excerpt { file: one_line(&place.file.file), text: same_length(&place.file.text) };
+            Box::new(Place { file, span: place.span.clone(), label: one_line(&place.label) })
+        });
+        Diagnostic { message: one_line(&self.message), help: self.help.as_deref().map(one_line), place }
     }
 
     fn key(&self) -> (Option<&str>, usize) {
@@ -171,7 +181,7 @@ impl Diagnostics {
         let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
         let mut out = String::new();
         for problem in self.0.iter().take(SHOWN) {
-            handler.render_report(&mut out, problem).expect("a String takes every text");
+            handler.render_report(&mut out, &problem.plain()).expect("a String takes every text");
             out.push('\n');
         }
         if self.0.len() > SHOWN {
@@ -198,6 +208,24 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
+
+/// A text in which each character that acts has others in its place, as many bytes: every span stays where it is.
+fn same_length(text: &Arc<str>) -> Arc<str> {
+    let kept = |c: char| matches!(c, '\n' | '\r' | '\t') || !acts(c);
+    if text.chars().all(kept) {
+        return Arc::clone(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.len_utf8() {
+            _ if kept(c) => plain.push(c),
+            2 => plain.push('\u{b7}'),
+            3 => plain.push('\u{fffd}'),
+            bytes => plain.extend(std::iter::repeat_n(' ', bytes)),
+        }
+    }
+    plain.into()
+}
 
 /// `1 file`, `2 files`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
@@ -239,6 +267,20 @@ pub(crate) fn nearest<'a>(word: &str, words: &[&'a str]) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snippet_and_a_name_act_on_nothing() {
+        let text: Arc<str> = "a = \"\u{1b}[2J\u{9b}2J\u{202e}x\"\nb = wrong\n".into();
+        let at = text.find("wrong").unwrap();
+        let named = "a\u{1b}[2J\n::error::.toml";
+        let problem = Diagnostic::at(named, &text, at..at + 5, "no \u{9b}value\n::error::", "here\u{7}");
+        let shown = Diagnostics::from(vec![problem.with_help("help\u{202e}".to_owned())]).render(false);
+        assert!(!shown.chars().any(|c| c != '\n' && acts(c)), "{shown}");
+        assert!(
+            shown.contains("b = wrong") && !shown.lines().any(|line| line.trim().starts_with("::")),
+            "{shown}"
+        );
+    }
 
     #[test]
     fn the_nearest_word_is_near() {

@@ -2,9 +2,11 @@
 
 mod shell;
 
-pub(crate) use shell::quoted;
+pub(crate) use shell::{quoted, typed};
 
 use std::fmt::Write;
+
+use vm::text::one_line;
 
 use crate::catalogue;
 use crate::operation::Operation;
@@ -71,8 +73,13 @@ struct Walk {
 }
 
 impl Walk {
+    /// One line; an empty one before it if the text begins so.
     fn line(&mut self, text: &str) {
-        writeln!(self.out, "{text}").expect("a String takes every text");
+        let line = match text.strip_prefix('\n') {
+            Some(line) => format!("\n{}", one_line(line)),
+            None => one_line(text),
+        };
+        writeln!(self.out, "{line}").expect("a String takes every text");
     }
 
     fn numbered(&mut self, text: &str) {

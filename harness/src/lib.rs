@@ -33,6 +33,8 @@ pub mod merge;
 #[cfg(feature = "host")]
 mod options;
 #[cfg(feature = "host")]
+pub mod output;
+#[cfg(feature = "host")]
 pub mod progress;
 #[cfg(feature = "host")]
 pub mod report;

@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use runtime::output;
+use vm::text::one_line;
+
+use crate::output;
 
 /// Says on standard error what takes time; standard output belongs to the report.
 pub struct Progress {
@@ -27,7 +29,16 @@ impl Progress {
 
     /// What somebody has to know afterwards, too.
     pub fn warn(&self, what: &str) {
-        let say = || output::say(format!("warning: {what}"));
+        self.told("warning", what);
+    }
+
+    /// What costs verdicts.
+    pub fn error(&self, what: &str) {
+        self.told("error", what);
+    }
+
+    fn told(&self, kind: &str, what: &str) {
+        let say = || output::say(format!("{kind}: {what}"));
         match &self.bar {
             Some(bar) => bar.suspend(say),
             None => say(),
@@ -37,7 +48,7 @@ impl Progress {
     /// What passes too quickly to be worth a line of its own.
     pub fn moment(&self, what: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(what.to_owned());
+            bar.set_message(one_line(what));
         }
     }
 }
@@ -51,7 +62,7 @@ impl Default for Progress {
 impl vm::Progress for Progress {
     fn step(&self, what: &str) {
         match &self.bar {
-            Some(bar) => bar.set_message(what.to_owned()),
+            Some(bar) => bar.set_message(one_line(what)),
             None => output::say(what),
         }
     }

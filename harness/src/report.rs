@@ -11,6 +11,7 @@ pub mod junit;
 pub mod ktap;
 pub mod markdown;
 pub(crate) mod paint;
+mod plain;
 mod read;
 pub mod terminal;
 
@@ -25,6 +26,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use vm::text::printable;
 
 use crate::judge::{Status, StepVerdict, Verdict};
 use crate::matcher::Mismatch;
@@ -361,15 +363,18 @@ impl Format {
         ("html", Format::Html),
     ];
 
-    /// The run in this format.
+    /// The run in this format. Nothing in it acts on a terminal or on the log of a CI, where it may be printed; but for GitHub's
+    /// own commands.
     pub fn render(self, run: &Run) -> String {
+        let plain = || run.plain();
         match self {
-            Format::Github => github::render(run),
+            // Every fact, as it is.
             Format::Json => json::render(run),
-            Format::Junit => junit::render(run),
-            Format::Ktap => ktap::render(run),
-            Format::Markdown => markdown::render(run),
-            Format::Html => html::render(run),
+            Format::Github => github::render(&plain()),
+            Format::Html => html::render(&plain()),
+            Format::Junit => printable(&junit::render(&plain()), false),
+            Format::Ktap => printable(&ktap::render(&plain()), false),
+            Format::Markdown => printable(&markdown::render(&plain()), false),
         }
     }
 }

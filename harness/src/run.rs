@@ -85,11 +85,11 @@ impl Options {
     }
 }
 
-/// Runs every scenario on every kernel. What happens to one scenario is in the report; where there are several kernels,
-/// so is what happens to one of them: each of its scenarios is a miss, with the reason.
+/// Runs every scenario on every kernel. What happens to one scenario is in the report, and so is what happens to a kernel: if it
+/// cannot be had, or a machine with it never gets ready, each of its scenarios is a miss, with the reason.
 ///
 /// # Errors
-/// The only kernel cannot be had, or a machine with it never gets ready.
+/// There is no cache.
 pub fn run(scenarios: &[Scenario], options: &Options, progress: &Progress) -> vm::Result<report::Run> {
     run_tapped(scenarios, options, progress, &tap::Nobody)
 }
@@ -106,6 +106,6 @@ pub fn run_tapped(
 ) -> vm::Result<report::Run> {
     let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let cache = Cache::open()?;
-    let (kernels, results) = Pool::new(scenarios, options, &cache, progress, tap).run()?;
+    let (kernels, results) = Pool::new(scenarios, options, &cache, progress, tap).run();
     Ok(report::Run { shard: options.shard, ..report::Run::new(started, kernels, scenarios, results) })
 }

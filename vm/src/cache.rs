@@ -1,10 +1,13 @@
 //! What is fetched or built once, kept on disk. Nothing is ever seen half-written: files and folders are made aside
 //! and renamed into place, and two runs at once wait for each other on a lock.
 
+mod folder;
+mod record;
 mod room;
 mod scratch;
 mod stamp;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,49 +31,76 @@ pub struct Lock {
     _file: File,
 }
 
+/// The lock under which a folder in the making is begun: one that has no lock of its own then is abandoned.
+const MAKING: &str = "making";
+
 /// The variables that say where the cache is, the first one first, and where below their value.
 const PLACES: [(&str, &str); 3] =
     [("NSPROOF_CACHE", ""), ("XDG_CACHE_HOME", "nsproof"), ("HOME", ".cache/nsproof")];
 
 /// The cache cannot be where a variable says.
 fn impossible(variable: &str, root: &Path, error: Error) -> Error {
-    let Error::Io { source, .. } = error else { return error };
-    let file = root.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir());
-    let reason = match file {
-        Some(file) => format!("{} is a file, and no folder", file.display()),
-        None => source.to_string(),
+    let (reason, way_out) = match error {
+        Error::Io { source, .. } => {
+            let way_out = "set NSPROOF_CACHE to a folder that you may write to; it is made if it is missing";
+            let file = folder::file_above(root);
+            let file = file.map(|file| format!("{} is a file, and no folder", file.display()));
+            (file.unwrap_or_else(|| source.to_string()), way_out.to_owned())
+        }
+        Error::Unusable { path, reason, way_out } if path == root => (reason, way_out),
+        other => return other,
     };
     let reason = format!("the cache cannot be there, as {variable} says: {reason}");
-    Error::unusable(
-        root,
-        reason,
-        "set NSPROOF_CACHE to a folder that you may write to; it is made if it is missing",
-    )
+    Error::unusable(root, reason, way_out)
+}
+
+/// What says where the cache is, and where that is.
+///
+/// # Errors
+/// Nothing says it.
+fn place() -> Result<(&'static str, PathBuf)> {
+    let below = |above: &OsStr, below: &str| -> PathBuf {
+        Path::new(above).components().chain(Path::new(below).components()).collect()
+    };
+    let value = |(name, rest): (&'static str, &str)| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+        Some((name, below(&value, rest)))
+    };
+    if let Some(place) = PLACES.into_iter().find_map(value) {
+        return Ok(place);
+    }
+    // A service, or what cron starts, may have no HOME. No folder for all users takes its place: there anybody may have put
+    // what this user would take for their own.
+    let home = std::env::home_dir().filter(|home| home.is_absolute());
+    let home = home.ok_or_else(|| {
+        let reason = "there is no place for it: NSPROOF_CACHE, XDG_CACHE_HOME and HOME are not set";
+        Error::unusable("the cache", reason, "set NSPROOF_CACHE to a folder that you may write to")
+    })?;
+    Ok(("the user database", below(home.as_os_str(), ".cache/nsproof")))
 }
 
 impl Cache {
     /// `$NSPROOF_CACHE`, else `$XDG_CACHE_HOME/nsproof`, else `~/.cache/nsproof`. Made if absent.
     ///
     /// # Errors
-    /// What keeps it from being made there, and which variable says so.
+    /// What keeps it from being made there or from being believed, and which variable says so.
     pub fn open() -> Result<Self> {
-        let value = |(name, below): (&'static str, &str)| {
-            let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-            Some((name, Path::new(&value).components().chain(Path::new(below).components()).collect()))
-        };
-        let (variable, root) = PLACES
-            .into_iter()
-            .find_map(value)
-            .unwrap_or_else(|| ("TMPDIR", std::env::temp_dir().join("nsproof")));
+        let (variable, root) = place()?;
         Self::at(&root).map_err(|error| impossible(variable, &root, error))
     }
 
-    /// A cache in a given folder.
+    /// A cache in a given folder, which is this user's alone. What runs that were killed left half-made in it is deleted.
+    ///
+    /// # Errors
+    /// It cannot be made, others may write to it, or it is not for the cache alone.
     pub fn at(root: &Path) -> Result<Self> {
+        let cache = Self { root: folder::private(root)? };
         // What exists already may still be no place for anything new.
-        fs::create_dir_all(root.join("tmp")).map_err(Error::io("create", root))?;
-        let root = root.canonicalize().map_err(Error::io("find", root))?;
-        Ok(Self { root })
+        let tmp = cache.root.join("tmp");
+        fs::create_dir_all(&tmp).map_err(Error::io("create", root))?;
+        let _lock = cache.lock(MAKING)?;
+        scratch::sweep(&tmp)?;
+        Ok(cache)
     }
 
     /// The folder.
@@ -101,14 +131,15 @@ impl Cache {
 
     /// Waits for the lock of this name.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock> {
-        let path = self.folder("locks")?.join(name);
-        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        let path = self.folder(room::LOCKS)?.join(name);
+        let file = folder::lock_file(&path).map_err(Error::io("open", &path))?;
         file.lock().map_err(Error::io("lock", &path))?;
         Ok(Lock { _file: file })
     }
 
     /// A folder to make something in; gone when dropped, unless published. On the cache's own file system.
     pub(crate) fn scratch(&self) -> Result<Scratch> {
+        let _lock = self.lock(MAKING)?;
         Scratch::new(&self.folder("tmp")?)
     }
 
@@ -124,16 +155,15 @@ impl Cache {
         Ok(())
     }
 
-    /// A record that was [`Cache::put`]; `None` if there is none or if it cannot be read: it is only a memory.
+    /// A record that was [`Cache::put`]; `None` if there is none, or if it is not whole: it is only a memory.
     pub(crate) fn get<T: for<'a> Deserialize<'a>>(&self, path: &Path) -> Option<T> {
-        serde_json::from_slice(&fs::read(path).ok()?).ok()
+        record::parse(&fs::read(path).ok()?)
     }
 
     /// Remembers a record.
     pub(crate) fn put<T: Serialize>(&self, path: &Path, record: &T) -> Result<()> {
-        let json =
-            serde_json::to_vec_pretty(record).map_err(|error| Error::io("write", path)(error.into()))?;
-        self.write(path, &json)
+        let text = record::text(record).map_err(|error| Error::io("write", path)(error.into()))?;
+        self.write(path, &text)
     }
 
     /// SHA-256 of a file in hexadecimal. Remembered with the file's [`Stamp`], so that an unchanged file is not read.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::text::{Shown, one_line};
 use crate::{Ending, Unforkable};
 
 /// The result of everything fallible in this crate.
@@ -13,7 +14,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {doing} {path}: {source}")]
+    #[error("cannot {doing} {}: {source}", Shown(path))]
     Io {
         /// A verb: `read`.
         doing: &'static str,
@@ -24,7 +25,8 @@ pub enum Error {
     },
     /// No room left.
     #[error(
-        "no room left to {doing} {path}: free some space, or set NSPROOF_CACHE to a folder on a larger disk"
+        "no room left to {doing} {}: free some space, or set NSPROOF_CACHE to a folder on a larger disk",
+        Shown(path)
     )]
     NoRoom {
         /// A verb: `write`.
@@ -49,7 +51,7 @@ pub enum Error {
         said: String,
     },
     /// The name of a kernel that means nothing here.
-    #[error("unknown kernel \"{spec}\": {known}")]
+    #[error("unknown kernel \"{}\": {known}", one_line(spec))]
     UnknownKernel {
         /// As given.
         spec: String,
@@ -58,14 +60,29 @@ pub enum Error {
     },
     /// A kernel that is no package.
     #[error(
-        "{spec} cannot be locked: only packages can, which are distro, a name of vm/kernels.toml, and apt:PACKAGE[@SUITE]"
+        "{} cannot be locked: only packages can, which are distro, a name of vm/kernels.toml, and apt:PACKAGE[@SUITE]",
+        one_line(spec)
     )]
     NotLockable {
         /// As given.
         spec: String,
     },
+    /// A lock file that is not as it was written.
+    #[error(
+        "{}:{line}: {}; restore it, or delete it and lock the kernels anew with `cargo xtask kernels lock K`",
+        Shown(path),
+        one_line(reason)
+    )]
+    BrokenLock {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
     /// A kernel, or what belongs to it, that cannot be used.
-    #[error("{path}: {reason}; {way_out}")]
+    #[error("{}: {}; {}", Shown(path), one_line(reason), one_line(way_out))]
     Unusable {
         /// The file or folder.
         path: PathBuf,
@@ -73,6 +90,16 @@ pub enum Error {
         reason: String,
         /// What to do.
         way_out: String,
+    },
+    /// What was unpacked into the cache is not what it was, and was deleted.
+    #[error(
+        "{path}: {reason}; the kernel is deleted from the cache, and fetched anew when it is asked for again"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is the matter with it.
+        reason: &'static str,
     },
     /// A machine's process cannot be copied.
     #[error("QEMU cannot be forked: {0}")]
@@ -94,7 +121,7 @@ pub enum Error {
 }
 
 fn indented(lines: &[String]) -> String {
-    lines.iter().map(|line| format!("\n    {line}")).collect()
+    lines.iter().map(|line| format!("\n    {}", one_line(line))).collect()
 }
 
 /// `; E: Failed to fetch …`

@@ -1,14 +1,18 @@
 //! Kernels: how they are named, and what is known of them.
 
 mod apt;
+mod archive;
 mod catalogue;
 mod distribution;
+mod embedded;
+mod folder;
 mod image;
 mod local;
 mod lock;
 mod package;
 mod settings;
 mod spec;
+mod unpacked;
 mod vmlinux;
 
 use std::path::PathBuf;
@@ -17,6 +21,7 @@ use std::sync::OnceLock;
 pub use catalogue::{Named, catalogue, names};
 pub use lock::Lock;
 pub use settings::{Setting, Settings};
+pub(crate) use unpacked::sums_in;
 
 use crate::{Cache, Error, Progress, Result, Silent};
 use spec::Spec;
@@ -40,8 +45,8 @@ pub struct Kernel {
     pub version: String,
     /// SHA-256 of the image in hexadecimal.
     pub sha256: String,
-    /// Checksums of its modules, if it was unpacked by us.
-    pub(crate) sums: Option<PathBuf>,
+    /// The folder of the cache that it was unpacked into, if it was.
+    pub(crate) unpacked: Option<PathBuf>,
     settings: OnceLock<Option<Settings>>,
 }
 
@@ -57,7 +62,7 @@ impl Kernel {
             config: None,
             version: String::new(),
             sha256: String::new(),
-            sums: None,
+            unpacked: None,
             settings: OnceLock::new(),
         }
     }
@@ -76,7 +81,8 @@ impl Kernel {
 /// - a name of `kernels.toml`;
 /// - `apt:PACKAGE` or `apt:PACKAGE@SUITE`: a package of the machine's own apt sources;
 /// - `host`: the kernel that this machine runs;
-/// - a path: a bzImage or a vmlinux (`PATH` or `PATH:MODULES`), or a built kernel tree.
+/// - a path: a bzImage or a vmlinux (`PATH` or `PATH:MODULES`), a built kernel tree, a folder that a kernel was installed or
+///   unpacked into, or a package (`.deb`, `.rpm`).
 pub fn resolve(spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<Kernel> {
     match Spec::parse(spec)? {
         Spec::Package(wanted) => package::resolve(spec, &wanted, cache, progress),
@@ -103,10 +109,10 @@ pub fn resolve_locked(spec: &str, lock: &Lock, cache: &Cache, progress: &dyn Pro
 /// An unknown name, or a path of nothing.
 pub fn check(spec: &str) -> Result<()> {
     match Spec::parse(spec)? {
-        Spec::Path { path, modules } => [Some(path), modules]
-            .into_iter()
-            .flatten()
-            .try_for_each(|path| path.canonicalize().map(drop).map_err(Error::io("find", path))),
+        Spec::Path { path, modules } => {
+            local::given(&path)?;
+            modules.map_or(Ok(()), |path| path.canonicalize().map(drop).map_err(Error::io("find", path)))
+        }
         Spec::Package(_) | Spec::Host => Ok(()),
     }
 }

@@ -10,6 +10,7 @@
 
 pub mod accel;
 pub mod cache;
+mod compression;
 mod error;
 mod fork;
 pub mod initramfs;
@@ -17,8 +18,11 @@ pub mod kernel;
 pub mod machine;
 pub mod modules;
 mod prepare;
+mod process;
 pub mod qemu;
 mod template;
+pub mod text;
+mod umask;
 pub mod userland;
 mod zygote;
 
@@ -29,8 +33,10 @@ pub use initramfs::Initramfs;
 pub use kernel::Kernel;
 pub use machine::{Config, Ending, Machine, Phases};
 pub use prepare::{Prepared, prepare};
+pub use process::Tool;
 pub use qemu::Qemu;
 pub use template::Template;
+pub use umask::keep_others_from_writing;
 pub use zygote::Zygote;
 
 /// Is told what takes time, before it begins: `fetching linux-image-6.1.0-1-amd64`.

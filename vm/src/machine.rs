@@ -2,28 +2,30 @@
 
 mod console;
 mod monitor;
-pub(crate) mod process;
+mod silence;
+mod streams;
 mod wire;
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Mutex;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use command_fds::FdMapping;
 
 use crate::accel::Accelerator;
 use crate::fork::Original;
+use crate::process::{self, Process};
 use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
 use console::Console;
 use monitor::Monitor;
-use process::Process;
+use silence::Silence;
+use streams::{Streams, mapping};
 use wire::Wire;
 
 /// How long a guest that panicked may go on to print, and QEMU to end.
@@ -59,6 +61,9 @@ pub enum Ending {
     /// It said nothing until the deadline. It still runs.
     #[error("the guest said nothing until the deadline")]
     Deadline,
+    /// It booted, and for so long nothing came from its console or its channel. It still runs.
+    #[error("the guest printed nothing for {} s while it booted: its kernel hangs", .0.as_secs())]
+    Silence(Duration),
     /// The guest's kernel panicked; the line of the console.
     #[error("the guest's kernel panicked: {0}")]
     Panic(String),
@@ -108,12 +113,14 @@ impl Machine {
         Self::start(config, Role::Boot, Screen::Kept, vec![])
     }
 
-    /// Boots a guest whose memory is a file.
-    pub(crate) fn boot_template(config: &Config, ram: File) -> Result<Self> {
-        Self::start(config, Role::Template, Screen::Kept, vec![mapping(ram, fd::RAM)])
+    /// Boots a guest whose memory is a file, and whose state will be written to another one.
+    pub(crate) fn boot_template(config: &Config, ram: File, state: File) -> Result<Self> {
+        let files = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
+        Self::start(config, Role::Template, Screen::Kept, files)
     }
 
-    /// Goes on from a template's memory and state. The guest runs when this returns. QEMU inherits `more`.
+    /// Goes on from a template's memory and state. The guest runs when this returns. QEMU inherits `more`: what it takes to be
+    /// copied.
     pub(crate) fn restore(
         config: &Config,
         ram: File,
@@ -122,9 +129,10 @@ impl Machine {
         more: Vec<FdMapping>,
         deadline: Instant,
     ) -> Result<Self> {
+        let role = if more.is_empty() { Role::Clone } else { Role::Original };
         let mut inherited = vec![mapping(ram, fd::RAM), mapping(state, fd::STATE)];
         inherited.extend(more);
-        let mut machine = Self::start(config, Role::Clone, screen, inherited)?;
+        let mut machine = Self::start(config, role, screen, inherited)?;
         machine.monitored(|monitor| monitor.resumed(deadline))?;
         machine.ready = Some(machine.started.elapsed());
         Ok(machine)
@@ -150,17 +158,20 @@ impl Machine {
         Ok(machine)
     }
 
-    /// Writes the state of the devices to a file, and ends QEMU.
-    pub(crate) fn save(mut self, state: &Path, deadline: Instant) -> Result<()> {
+    /// Writes the state of the devices to the file that it was booted with, and ends QEMU.
+    pub(crate) fn save(mut self, qemu: &Qemu, state: &File, path: &Path, deadline: Instant) -> Result<()> {
         self.monitored(|monitor| {
-            monitor.save(state)?;
+            match qemu.state_out(fd::STATE) {
+                Some(place) => monitor.save(&place)?,
+                None => monitor.save_to(state)?,
+            }
             monitor.saved(deadline)?;
             monitor.quit()
         })?;
         self.process
             .wait(deadline.saturating_duration_since(Instant::now()))
             .map(drop)
-            .map_err(Error::io("save", state))
+            .map_err(Error::io("save", path))
     }
 
     fn start(config: &Config, role: Role, screen: Screen, inherited: Vec<FdMapping>) -> Result<Self> {
@@ -174,7 +185,7 @@ impl Machine {
         mut inherited: Vec<FdMapping>,
     ) -> io::Result<Self> {
         let (mut streams, ends) = Streams::new(screen)?;
-        if role == Role::Clone {
+        if matches!(role, Role::Clone | Role::Original) {
             streams.monitor.restore(&config.qemu.state_in(fd::STATE))?;
         }
         let is_filtered = inherited.iter().any(|mapping| mapping.child_fd == fd::FILTER);
@@ -268,13 +279,24 @@ impl Machine {
         }
     }
 
-    /// The line by which the guest says that it is ready; what came before it is passed over. A clone says none.
+    /// The line by which the guest says that it is ready; what came before it is passed over. A clone says none. A kernel that
+    /// prints nothing is not waited for until the deadline.
     pub fn wait_until_ready(&mut self, deadline: Instant) -> std::result::Result<String, Ending> {
+        let mut silence = Silence::new(self.pid());
         loop {
-            let line = self.receive(deadline)?;
-            if (self.is_ready)(&line) {
-                self.ready = Some(self.started.elapsed());
-                return Ok(line);
+            match self.receive(deadline.min(silence.until())) {
+                Ok(line) if (self.is_ready)(&line) => {
+                    self.ready = Some(self.started.elapsed());
+                    return Ok(line);
+                }
+                Ok(_) => silence.broken(Instant::now()),
+                Err(Ending::Deadline) if Instant::now() < deadline => {
+                    self.console.last_line().into_iter().for_each(|at| silence.broken(at));
+                    if let Some(length) = silence.too_long() {
+                        return Err(self.end(Ending::Silence(length)));
+                    }
+                }
+                Err(ending) => return Err(ending),
             }
         }
     }
@@ -344,39 +366,4 @@ impl Machine {
         self.ended = Some(ending.clone());
         ending
     }
-}
-
-/// Our ends of a machine's streams.
-struct Streams {
-    channel: UnixStream,
-    monitor: Monitor,
-    wire: Receiver<Wire>,
-    open: u8,
-    console: Console,
-}
-
-impl Streams {
-    /// With QEMU's ends.
-    fn new(screen: Screen) -> io::Result<(Self, Vec<FdMapping>)> {
-        let (sender, wire) = mpsc::channel();
-        let (channel, channel_end) = UnixStream::pair()?;
-        channel.set_write_timeout(Some(SEND_DEADLINE))?;
-        wire::read_channel(channel.try_clone()?, sender.clone())?;
-        let (monitor, monitor_end) = UnixStream::pair()?;
-        let mut ends = vec![mapping(channel_end, fd::CHANNEL), mapping(monitor_end, fd::MONITOR)];
-        let console = Console::default();
-        if screen == Screen::Kept {
-            let (stream, end) = UnixStream::pair()?;
-            wire::read_console(stream, console.clone(), sender)?;
-            // QEMU's own words (a device it lacks, memory it cannot get) go where the guest's console goes.
-            ends.push(mapping(end.try_clone()?, fd::ERRORS));
-            ends.push(mapping(end, fd::CONSOLE));
-        }
-        let open = if screen == Screen::Kept { 2 } else { 1 };
-        Ok((Streams { channel, monitor: Monitor::new(monitor), wire, open, console }, ends))
-    }
-}
-
-fn mapping(parent: impl Into<OwnedFd>, child_fd: i32) -> FdMapping {
-    FdMapping { parent_fd: parent.into(), child_fd }
 }

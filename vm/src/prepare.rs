@@ -1,5 +1,6 @@
 //! From a kernel and the names of modules to an initramfs, remembered: with everything warm no module is read.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{Stamp, sha256_of};
 use crate::initramfs::{self, Entry, Initramfs};
 use crate::modules::{Closure, closure, sums};
-use crate::{Cache, Kernel, Progress, Result};
+use crate::{Cache, Error, Kernel, Progress, Result};
 
 /// Raised when what an older version of this program remembered must not be used any more.
 const FORMAT: &str = "2";
@@ -22,6 +23,9 @@ pub struct Prepared {
 }
 
 /// [`closure`] and [`initramfs::build`] in one, remembered for as long as no file that they looked at has changed.
+///
+/// # Errors
+/// Also [`Error::Damaged`]: the kernel has to be resolved again.
 pub fn prepare(
     cache: &Cache,
     kernel: &Kernel,
@@ -47,12 +51,19 @@ pub fn prepare(
         return Ok(Prepared { initramfs, closure: known.closure });
     }
     progress.step("building the initramfs");
-    let closure = closure(kernel, modules)?;
-    sums::verify(kernel, &closure, cache)?;
+    let closure = whole(kernel, closure(kernel, modules), cache)?;
     let initramfs = initramfs::build(cache, init, &closure, extra)?;
     let files = stamps(kernel, &closure);
     cache.put(&memory, &Memory { files, initramfs: initramfs.sha256.clone(), closure: closure.clone() })?;
     Ok(Prepared { initramfs, closure })
+}
+
+/// The modules that a guest gets, if they are what was unpacked. A kernel of the cache that is not is deleted.
+fn whole(kernel: &Kernel, found: Result<Closure>, cache: &Cache) -> Result<Closure> {
+    let Some(folder) = &kernel.unpacked else { return found };
+    let Some((path, reason)) = sums::damaged(kernel, found.as_ref().ok(), cache)? else { return found };
+    fs::remove_dir_all(folder).map_err(Error::io("delete", folder))?;
+    Err(Error::Damaged { path, reason })
 }
 
 #[derive(Serialize, Deserialize)]

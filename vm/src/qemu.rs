@@ -4,12 +4,18 @@ pub mod arguments;
 
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use xshell::{Cmd, Shell, cmd};
 
 use crate::cache::{Stamp, sha256_of};
-use crate::{Cache, Error, Progress, Result};
+use crate::{Cache, Error, Progress, Result, Tool};
+
+/// QEMU answers at once when it is asked of itself.
+const ANSWER: Duration = Duration::from_secs(5);
+/// A package manager that fetches QEMU over a slow line.
+const INSTALL: Duration = Duration::from_secs(30 * 60);
+const SUDO: &str = "sudo";
 
 /// A QEMU that can emulate this machine's architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +24,9 @@ pub struct Qemu {
     pub program: PathBuf,
     /// `7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)`
     pub version: String,
+    /// Why it cannot forbid itself what it does not need (`-sandbox`): it was built without, or the kernel has no seccomp(2).
+    /// `None`: it can.
+    pub unconfined: Option<String>,
 }
 
 impl Qemu {
@@ -25,6 +34,12 @@ impl Qemu {
     /// 9.1 `fd:` is meant for pipes and sockets alone, and 11.1 refuses a file; `file:` there is since 8.2.
     pub(crate) fn state_in(&self, fd: RawFd) -> String {
         if self.release() < (9, 1) { format!("fd:{fd}") } else { format!("file:/proc/self/fd/{fd}") }
+    }
+
+    /// Where `migrate` writes the state of the devices to, which QEMU inherits with that number; `None` where it takes no such
+    /// file, and it has to be sent over its monitor. As [`Qemu::state_in`].
+    pub(crate) fn state_out(&self, fd: RawFd) -> Option<String> {
+        (self.release() >= (9, 1)).then(|| format!("file:/proc/self/fd/{fd}"))
     }
 
     /// Whether it waits by io_uring(7) where the kernel has that. By epoll(7) otherwise.
@@ -52,26 +67,41 @@ pub fn find(cache: &Cache) -> Result<Qemu> {
     }
     let memory = cache.folder("qemu")?.join(sha256_of(program.as_os_str().as_encoded_bytes()) + ".json");
     let stamp = Stamp::of(&program)?;
-    if let Some(Known { stamp: then, version }) = cache.get(&memory)
-        && then == stamp
-    {
-        return Ok(Qemu { program, version });
-    }
-    let version = version_of(&program)?;
-    cache.put(&memory, &Known { stamp, version: version.clone() })?;
-    Ok(Qemu { program, version })
+    let known = cache.get(&memory).filter(|known: &Known| known.stamp == stamp);
+    let known = match known {
+        Some(known) => known,
+        None => {
+            let known = Known { stamp, version: version_of(&program)?, confined: confined(&program)? };
+            cache.put(&memory, &known)?;
+            known
+        }
+    };
+    let Known { version, confined, .. } = known;
+    Ok(Qemu { program, version, unconfined: confined.err() })
 }
 
 #[derive(Serialize, Deserialize)]
 struct Known {
     stamp: Stamp,
     version: String,
+    /// Or why not.
+    confined: std::result::Result<(), String>,
+}
+
+/// Whether a QEMU can confine itself, or why not, in its own words.
+fn confined(program: &Path) -> Result<std::result::Result<(), String>> {
+    // It confines itself before it looks for machines, and makes none to list them.
+    let asked = ["-sandbox", arguments::CONFINED, "-machine", "help"];
+    match Tool::new(program, "qemu -sandbox", ANSWER).args(asked).output() {
+        Ok(_) => Ok(Ok(())),
+        Err(Error::Command { said, .. }) => Ok(Err(said.lines().last().unwrap_or_default().to_owned())),
+        Err(other) => Err(other),
+    }
 }
 
 /// `QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)` → what follows `version`.
 fn version_of(program: &Path) -> Result<String> {
-    let shell = shell()?;
-    let text = run(cmd!(shell, "{program} --version"), "qemu --version")?;
+    let text = Tool::new(program, "qemu --version", ANSWER).args(["--version"]).output()?;
     let version = text.lines().next().and_then(|line| line.split_once("version "));
     let (_, version) = version.ok_or_else(|| {
         Error::unusable(
@@ -85,14 +115,14 @@ fn version_of(program: &Path) -> Result<String> {
 
 /// Installs QEMU with the system's package manager, and finds it. `progress` is told the commands first.
 pub fn install(cache: &Cache, progress: &dyn Progress) -> Result<Qemu> {
-    let shell = shell()?;
     for command in
         install_commands().ok_or_else(|| Error::Missing { program: "QEMU".into(), way_out: way_out() })?
     {
         progress.step(&command.join(" "));
         let (program, arguments) = command.split_first().expect("a command has a program");
-        let command = cmd!(shell, "{program} {arguments...}").env("DEBIAN_FRONTEND", "noninteractive");
-        run(command, program)?;
+        let tool =
+            Tool::new(program, program, INSTALL).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        if program == SUDO { tool.on_terminal()? } else { tool.output().map(drop)? }
     }
     find(cache)
 }
@@ -132,7 +162,7 @@ fn commands(manager: &str, lines: &[&str], arch: &str, root: bool) -> Vec<Vec<St
     };
     let words = |line: &&str| {
         let line = line.replace("{deb}", debian).replace("{arch}", arch);
-        let sudo = if root { None } else { Some("sudo") };
+        let sudo = if root { None } else { Some(SUDO) };
         sudo.into_iter().chain([manager]).chain(line.split(' ')).map(str::to_owned).collect()
     };
     lines.iter().map(words).collect()
@@ -149,26 +179,6 @@ pub fn in_path(program: impl AsRef<Path>) -> Option<PathBuf> {
     std::env::split_paths(&folders).map(|folder| folder.join(&program)).find(executable)
 }
 
-/// Runs a command to its end. Its standard output; an error with its own words if it fails.
-pub(crate) fn run(command: Cmd<'_>, title: &str) -> Result<String> {
-    let program = || title.to_owned();
-    let output = command
-        .quiet()
-        .ignore_status()
-        .output()
-        .map_err(|error| Error::Command { program: program(), said: error.to_string() })?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    let said = if said.is_empty() { output.status.to_string() } else { said };
-    Err(Error::Command { program: program(), said })
-}
-
-fn shell() -> Result<Shell> {
-    Shell::new().map_err(|error| Error::io("use", ".")(std::io::Error::other(error)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,7 +191,7 @@ mod tests {
     #[case("10.2.0", "file:/proc/self/fd/7", true)]
     #[case("11.0.50 (v11.0.0-12-g0123abc)", "file:/proc/self/fd/7", true)]
     fn releases_differ(#[case] version: &str, #[case] state: &str, #[case] waits_by_io_uring: bool) {
-        let qemu = Qemu { program: "qemu".into(), version: version.into() };
+        let qemu = Qemu { program: "qemu".into(), version: version.into(), unconfined: None };
         assert_eq!((qemu.state_in(7).as_str(), qemu.waits_by_io_uring()), (state, waits_by_io_uring));
     }
 

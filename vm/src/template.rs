@@ -159,8 +159,9 @@ fn key(config: &Config) -> Result<Vec<String>> {
     let mut key: Vec<_> = [FORMAT, boot.trim(), &config.qemu.program.to_string_lossy(), &config.qemu.version]
         .map(str::to_owned)
         .into();
-    let words =
-        [Role::Template, Role::Clone].into_iter().flat_map(|role| arguments(&content, role, Screen::Kept));
+    let words = [Role::Template, Role::Clone, Role::Original]
+        .into_iter()
+        .flat_map(|role| arguments(&content, role, Screen::Kept));
     key.extend(words.map(|word| word.to_string_lossy().into_owned()));
     Ok(key)
 }
@@ -175,12 +176,15 @@ fn make(config: &Config, key: Vec<String>, scratch: &Scratch, patience: Duration
     let ram = File::options().read(true).write(true).create_new(true).open(&ram_path);
     let ram = ram.map_err(Error::io("create", &ram_path))?;
     ram.set_len(u64::from(config.memory_mib) << 20).map_err(Error::io("write", &ram_path))?;
+    let state_file = File::options().read(true).write(true).create_new(true).open(&state);
+    let state_file = state_file.map_err(Error::io("create", &state))?;
+    let inherited = state_file.try_clone().map_err(Error::io("open", &state))?;
     let full = |error| no_room(error, &ram_path);
-    let mut machine = Machine::boot_template(config, ram)?;
+    let mut machine = Machine::boot_template(config, ram, inherited)?;
     let ready = machine.wait_until_ready(Instant::now() + patience);
     let ready_line = ready.map_err(|ending| full(machine.not_ready(ending)))?;
     let boot_ms = machine.boot_time().unwrap_or_default().as_millis();
-    machine.save(&state, Instant::now() + PATIENCE).map_err(full)?;
+    machine.save(&config.qemu, &state_file, &state, Instant::now() + PATIENCE).map_err(full)?;
     Ok(Record {
         key,
         ready_line,
@@ -211,7 +215,7 @@ mod tests {
         let mut kernel = Kernel::of_image("/k/bzImage");
         kernel.sha256 = "kernel".into();
         Config {
-            qemu: Qemu { program: "/usr/bin/qemu".into(), version: "7.2".into() },
+            qemu: Qemu { program: "/usr/bin/qemu".into(), version: "7.2".into(), unconfined: None },
             kernel,
             initramfs: Initramfs {
                 path: "/c/initramfs.cpio".into(),

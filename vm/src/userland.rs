@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-
-use xshell::{Shell, cmd};
+use std::time::Duration;
 
 use crate::initramfs::Entry;
-use crate::qemu::{in_path, run};
-use crate::{Error, Result};
+use crate::qemu::in_path;
+use crate::{Result, Tool};
+
+/// ldd(1) runs the loader, which answers at once.
+const LDD: Duration = Duration::from_secs(10);
 
 /// The entries for these programs, in `bin/`. Those that this machine has not are left out.
 pub fn programs(names: &[&str]) -> Result<Vec<Entry>> {
     let mut entries = BTreeMap::new();
-    let shell = Shell::new().map_err(|error| Error::io("use", ".")(std::io::Error::other(error)))?;
     for name in names {
         let Some(path) = in_path(name) else { continue };
         entries.insert(format!("bin/{name}"), Entry::program(format!("bin/{name}"), &path)?);
         // A program that is linked statically, or a script, has none: ldd fails.
-        let listed = run(cmd!(shell, "ldd {path}"), "ldd").unwrap_or_default();
+        let listed = Tool::new("ldd", "ldd", LDD).args([&path]).output().unwrap_or_default();
         for library in libraries(&listed) {
             let place = library.trim_start_matches('/').to_owned();
             if !entries.contains_key(&place) {

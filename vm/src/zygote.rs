@@ -32,7 +32,7 @@ impl Zygote {
     ) -> Result<Self> {
         machine.freeze(Instant::now() + patience)?;
         let pid = machine.pid();
-        let original = Mutex::new(Original::new(pid, (hatch, fd::HATCH))?);
+        let original = Mutex::new(Original::new(pid, (hatch, fd::HATCH), config.qemu.unconfined.is_none())?);
         Ok(Zygote { config: config.clone(), pid, original, _machine: Mutex::new(machine), patience })
     }
 

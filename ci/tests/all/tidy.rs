@@ -100,6 +100,18 @@ fn only_tests_print_with_a_macro_that_panics() {
 }
 
 #[test]
+fn the_host_prints_in_one_place() {
+    let found = places(&code(), |path, line| {
+        let guest = ["harness/src/guest", "harness/src/bin"].iter().any(|folder| path.starts_with(folder));
+        let host =
+            (path.starts_with("ci") || path.starts_with("harness") || path.starts_with("vm")) && !guest;
+        host && path != Path::new("harness/src/output.rs")
+            && ["runtime::output", "stdout().lock", "stderr().write"].iter().any(|word| line.contains(word))
+    });
+    assert!(found.is_empty(), "what is printed goes through harness::output:\n{}", found.join("\n"));
+}
+
+#[test]
 fn only_tests_unwrap() {
     let found = places(&code(), |_, line| line.contains(".unwrap()"));
     assert!(

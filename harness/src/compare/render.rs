@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde_json::Value;
+use vm::text::printable;
 
 use super::{Behaviour, Change, Comparison, Fact, Kind, Pair, Side};
 use crate::catalogue;
@@ -28,7 +29,10 @@ pub fn terminal(comparison: &Comparison, colour: bool) -> String {
 /// For a job's summary.
 pub fn markdown(comparison: &Comparison) -> String {
     // A fence longer than any that a line could hold.
-    format!("# nsproof: what changed\n\n``````text\n{}``````\n", terminal(comparison, false))
+    printable(
+        &format!("# nsproof: what changed\n\n``````text\n{}``````\n", terminal(comparison, false)),
+        false,
+    )
 }
 
 struct Page {

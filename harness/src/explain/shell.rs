@@ -4,6 +4,8 @@ use std::path::Path;
 
 use runtime::spec::{Mount, Namespace};
 
+use vm::text::acts;
+
 use crate::operation::{Ipc, Kill, LinkDoor, NodeKind, Operation, Setns, Subject};
 use crate::scenario::describe;
 
@@ -23,7 +25,7 @@ pub(super) fn command(operation: &Operation) -> String {
 /// One command for a program that runs another.
 pub(super) fn one_command(command: &str) -> String {
     let simple = |c: char| c.is_ascii_alphanumeric() || " -_/.,:=+@%".contains(c);
-    if command.chars().all(simple) { command.to_owned() } else { format!("sh -c {}", quoted(command)) }
+    if command.chars().all(simple) { command.to_owned() } else { format!("sh -c {}", typed(command)) }
 }
 
 fn observe(operation: &Operation) -> Option<String> {
@@ -52,7 +54,7 @@ fn observe(operation: &Operation) -> Option<String> {
 
 fn files(operation: &Operation) -> Option<String> {
     Some(match operation {
-        Operation::Write(write) => format!("printf %s {} >{}", quoted(&write.text), path_of(&write.path)),
+        Operation::Write(write) => format!("printf %s {} >{}", typed(&write.text), path_of(&write.path)),
         Operation::Fill(fill) => {
             format!("dd if=/dev/zero of={} bs=1M count={}", path_of(&fill.path), fill.mib)
         }
@@ -84,8 +86,8 @@ fn files(operation: &Operation) -> Option<String> {
 
 fn act(operation: &Operation) -> Option<String> {
     Some(match operation {
-        Operation::SetHostname(name) => format!("hostname {}", quoted(name)),
-        Operation::SetDomainname(name) => format!("domainname {}", quoted(name)),
+        Operation::SetHostname(name) => format!("hostname {}", typed(name)),
+        Operation::SetDomainname(name) => format!("domainname {}", typed(name)),
         Operation::Unshare(kinds) => {
             let flags: String = kinds.iter().map(|kind| format!(" --{kind}")).collect();
             format!("unshare{flags}")
@@ -179,10 +181,24 @@ fn victim(kill: &Kill) -> String {
 }
 
 fn path_of(path: &Path) -> String {
-    quoted(&path.display().to_string())
+    typed(&path.display().to_string())
 }
 
-/// As one word of a shell.
+/// As one word of a shell that people type into. What acts on a terminal is written as its number (`$'…'`, POSIX.1-2024).
+pub(crate) fn typed(text: &str) -> String {
+    if !text.chars().any(acts) {
+        return quoted(text);
+    }
+    let letter = |c: char| match c {
+        '\n' => r"\n".to_owned(),
+        '\'' | '\\' => format!("\\{c}"),
+        _ if acts(c) => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+        _ => c.to_string(),
+    };
+    format!("$'{}'", text.chars().map(letter).collect::<String>())
+}
+
+/// As one word of every shell.
 pub(crate) fn quoted(text: &str) -> String {
     let simple = |c: char| c.is_ascii_alphanumeric() || "-_/.,:=+@%".contains(c);
     if !text.is_empty() && text.chars().all(simple) {

@@ -1,8 +1,10 @@
 //! What is to be said of a result that did not pass, in plain lines: what several formats share.
 
+pub(crate) use vm::text::one_line;
+
 use super::inline::toml;
 use super::{Outcome, Run, Step};
-use crate::explain::quoted;
+use crate::explain::typed;
 use crate::judge::Status;
 
 /// Everything that is known: the reason, the second run, the bad steps, the taint, the kernel log, what was left behind, the
@@ -78,7 +80,7 @@ pub(super) fn of_step(run: &Run, result: &Outcome, step: &Step) -> Vec<String> {
 /// What is typed to run it once more, if it left a directory.
 pub(super) fn repro_command(result: &Outcome) -> Option<String> {
     let folder = result.repro.as_ref()?.display().to_string();
-    Some(one_line(&format!("cargo xtask repro {}", quoted(&folder))))
+    Some(one_line(&format!("cargo xtask repro {}", typed(&folder))))
 }
 
 /// Where a result is written: the step that is to blame, or the file.
@@ -117,9 +119,4 @@ pub(super) fn name(run: &Run, result: &Outcome) -> String {
         0 | 1 => result.scenario.clone(),
         _ => format!("{} on {}", result.scenario, result.kernel),
     }
-}
-
-/// Without characters that move the cursor: names and log lines come from outside.
-pub(crate) fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

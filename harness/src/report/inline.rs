@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::json::escaped;
+
 /// `{ at = "/uts", not = 1 }`
 pub(crate) fn toml(value: &Value) -> String {
     match value {
@@ -11,12 +13,12 @@ pub(crate) fn toml(value: &Value) -> String {
             format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
         }
         Value::Array(list) => format!("[{}]", list.iter().map(toml).collect::<Vec<_>>().join(", ")),
-        other => other.to_string(),
+        other => escaped(&other.to_string()),
     }
 }
 
 fn key(name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let plain = !name.is_empty() && name.chars().all(bare);
-    if plain { name.to_owned() } else { Value::from(name).to_string() }
+    if plain { name.to_owned() } else { escaped(&Value::from(name).to_string()) }
 }

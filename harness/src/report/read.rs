@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use serde_json::error::Category;
+use vm::text::Shown;
 
 use super::{Run, SCHEMA, Totals};
 use crate::input;
@@ -13,7 +14,10 @@ use crate::input;
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// It is not there, or cannot be opened.
-    #[error("cannot read the report {}: {source}; `cargo xtask vm-test --report json=PATH` writes one", file.display())]
+    #[error(
+        "cannot read the report {}: {source}; `cargo xtask vm-test --report json=PATH` writes one",
+        Shown(file)
+    )]
     File {
         /// As it was given.
         file: PathBuf,
@@ -23,7 +27,7 @@ pub enum Unreadable {
     /// There is nothing in it.
     #[error(
         "{} is empty: the run that was to write it was killed, or had no room for it; `cargo xtask vm-test --report json=PATH` writes one",
-        file.display()
+        Shown(file)
     )]
     Empty {
         /// As it was given.
@@ -32,7 +36,7 @@ pub enum Unreadable {
     /// It ends too early.
     #[error(
         "{}:{line}:{column}: the report is cut off here: its run was killed, or the copy is not whole; take it anew",
-        file.display()
+        Shown(file)
     )]
     Cut {
         /// As it was given.
@@ -55,7 +59,7 @@ pub enum Unreadable {
     /// Another nsproof wrote it.
     #[error(
         "{} was written with schema {found}, this nsproof reads {SCHEMA}: use the nsproof that wrote it, or run vm-test again with this one",
-        file.display()
+        Shown(file)
     )]
     Schema {
         /// As it was given.
@@ -77,8 +81,8 @@ pub enum Unreadable {
 
 fn place(file: &Path, at: Option<(usize, usize)>) -> String {
     match at {
-        Some((line, column)) => format!("{}:{line}:{column}", file.display()),
-        None => file.display().to_string(),
+        Some((line, column)) => format!("{}:{line}:{column}", Shown(file)),
+        None => Shown(file).to_string(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::judge::Status;
 
 /// The report; `colour` only for a terminal.
 pub fn render(run: &Run, colour: bool) -> String {
+    let run = &run.plain();
     let paint = Paint(colour);
     let mut out = String::new();
     let width = run.results.iter().map(|result| result.scenario.chars().count()).max().unwrap_or(0);
@@ -18,11 +19,24 @@ pub fn render(run: &Run, colour: bool) -> String {
     for result in &run.results {
         line(&mut out, paint, result, width, many);
     }
+    let mut told: Vec<(&str, Option<&str>)> = Vec::new();
     for result in run.results.iter().filter(|result| result.is_bad()) {
-        details(&mut out, paint, run, result, many);
+        // What kept a kernel from booting is the same for each of its scenarios.
+        let why = (result.kernel.as_str(), result.reason.as_deref());
+        if !(was_not_begun(result) && told.contains(&why)) {
+            details(&mut out, paint, run, result, many);
+            told.push(why);
+        }
     }
     summary(&mut out, paint, run);
     out
+}
+
+/// Whether no machine was asked to carry it out.
+fn was_not_begun(result: &Outcome) -> bool {
+    result.status == Status::Miss
+        && result.duration_ms == 0
+        && result.steps.iter().all(|step| step.ms.is_none())
 }
 
 fn line(out: &mut String, paint: Paint, result: &Outcome, width: usize, many: bool) {

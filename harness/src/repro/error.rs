@@ -3,13 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
+use vm::text::{Shown, one_line};
+
 use crate::diagnostic::Diagnostics;
 
 /// A failure: what about what, and the way out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {doing} {}: {source}", Shown(path))]
     Io {
         /// A verb: `write`.
         doing: &'static str,
@@ -22,13 +24,20 @@ pub enum Error {
     #[error(transparent)]
     Boot(#[from] vm::Error),
     /// A file of the directory is not there.
-    #[error("{} is not there: give the directory that a scenario left which did not pass; vm-test names it", path.display())]
+    #[error(
+        "{} is not there: give the directory that a scenario left which did not pass; vm-test names it",
+        Shown(path)
+    )]
     Missing {
         /// The file.
         path: PathBuf,
     },
     /// A file of the directory is not what it was.
-    #[error("{}: {what}; it was changed after nsproof wrote it, or the copy is not whole: run vm-test again", path.display())]
+    #[error(
+        "{}: {}; it was changed after nsproof wrote it, or the copy is not whole: run vm-test again",
+        Shown(path),
+        one_line(what)
+    )]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -37,9 +46,10 @@ pub enum Error {
     },
     /// Another nsproof wrote it.
     #[error(
-        "{} was written with schema {found}, this nsproof reads {}: use nsproof {nsproof}, or run vm-test again",
-        path.display(),
-        super::SCHEMA
+        "{} was written with schema {found}, this nsproof reads {}: use nsproof {}, or run vm-test again",
+        Shown(path),
+        super::SCHEMA,
+        one_line(nsproof)
     )]
     Schema {
         /// The file.
@@ -54,7 +64,11 @@ pub enum Error {
     Scenario(Diagnostics),
     /// The recorded kernel cannot be had.
     #[error(
-        "the recorded kernel is not to be had: {why}\n       recorded is {release}, {version}, with SHA-256 {sha256}\n       give it with --kernel PATH, or run the scenario on another: cargo xtask vm-test --kernel K {scenario}"
+        "the recorded kernel is not to be had: {}\n       recorded is {}, with SHA-256 {}\n       give it with --kernel PATH, or run the scenario on another: cargo xtask vm-test --kernel K {}",
+        one_line(why),
+        one_line(&format!("{release}, {version}")),
+        one_line(sha256),
+        one_line(scenario)
     )]
     Kernel {
         /// What was found in its place.

@@ -64,11 +64,9 @@ impl<'a> Pool<'a> {
         Pool { scenarios, options, cache, progress, tap, kernels, queue }
     }
 
-    /// Kernels and results, in the order of kernels and scenarios.
-    ///
-    /// # Errors
-    /// The only kernel cannot be had, or never gets ready. One of several costs its own scenarios.
-    pub(super) fn run(mut self) -> vm::Result<(Vec<report::Kernel>, Vec<Outcome>)> {
+    /// Kernels and results, in the order of kernels and scenarios. A kernel that cannot be had, or that never gets ready, costs
+    /// its own scenarios.
+    pub(super) fn run(self) -> (Vec<report::Kernel>, Vec<Outcome>) {
         let lanes = self.options.jobs.clamp(1, self.total().max(1));
         let done = std::thread::scope(|scope| {
             let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| self.work())).collect();
@@ -78,12 +76,7 @@ impl<'a> Pool<'a> {
                 .flat_map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect()
         });
-        if let [only] = self.kernels.as_mut_slice()
-            && let Some(error) = only.lost.take()
-        {
-            return Err(error);
-        }
-        Ok(self.results(done))
+        self.results(done)
     }
 
     /// One lane: does what comes next until there is nothing.
@@ -141,9 +134,7 @@ impl<'a> Pool<'a> {
     /// What was not run yet on this kernel will not be.
     fn lose(&self, kernel: usize, error: vm::Error) {
         let Kernel { name, lost, .. } = &self.kernels[kernel];
-        if self.kernels.len() > 1 {
-            self.progress.warn(&format!("{name}: {error}"));
-        }
+        self.progress.error(&format!("{name}: {error}"));
         lost.get_or_init(|| error);
         self.queue.set(kernel, Stage::open([]));
     }

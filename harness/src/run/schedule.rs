@@ -270,7 +270,7 @@ fn is_good(outcome: &Outcome) -> bool {
 
 /// Whether a machine said nothing when it was to get ready.
 pub(super) fn is_silent(error: &vm::Error) -> bool {
-    matches!(error, vm::Error::NotReady { ending: Ending::Deadline, .. })
+    matches!(error, vm::Error::NotReady { ending: Ending::Deadline | Ending::Silence(_), .. })
 }
 
 /// What becomes of a scenario for which there is no machine.

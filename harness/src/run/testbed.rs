@@ -49,10 +49,20 @@ impl Testbed {
         cache: &Cache,
         progress: &dyn vm::Progress,
     ) -> vm::Result<Self> {
-        let kernel = kernel(name, options, cache, progress)?;
         let modules = modules(scenarios);
         let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
-        let prepared = vm::prepare(cache, &kernel, &modules, &options.guest, &options.extra, progress)?;
+        let prepared = |kernel: Kernel| {
+            let prepared = vm::prepare(cache, &kernel, &modules, &options.guest, &options.extra, progress)?;
+            Ok((kernel, prepared))
+        };
+        let (kernel, prepared) = match prepared(kernel(name, options, cache, progress)?) {
+            // It is not in the cache any more: what is fetched now is whole.
+            Err(damaged @ vm::Error::Damaged { .. }) => {
+                progress.step(&damaged.to_string());
+                prepared(kernel(name, options, cache, progress)?)?
+            }
+            other => other?,
+        };
         let mut config = Config {
             qemu: options.qemu.clone(),
             kernel,

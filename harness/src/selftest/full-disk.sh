@@ -3,7 +3,7 @@
 cache=$1 whole=$2
 shift 2
 mount --bind "$cache" "$whole" || exit 125
-mount -t tmpfs -o size=24m none "$cache" || exit 125
+mount -t tmpfs -o size=24m,mode=700 none "$cache" || exit 125
 for part in "$whole"/*; do
     name=${part##*/}
     case $name in

@@ -11,6 +11,7 @@ use vm::{Cache, Qemu};
 
 use super::fault::FRESH;
 use super::{Row, scenario_of};
+use crate::judge::Status;
 use crate::progress::Progress;
 use crate::run::{self, Isolation};
 
@@ -112,12 +113,15 @@ fn no_memory(options: &run::Options, progress: &Progress) -> io::Result<Came> {
     let qemu = Qemu { program, ..options.qemu.clone() };
     let options = run::Options { qemu, isolation: Isolation::Clone, ..options.clone() };
     let untouched = scenario_of(&FRESH[0]);
-    Ok(match run::run(&[untouched], &options, progress) {
-        Err(error) => {
-            Came { text: format!("{}: error: {error}", exit(Some(LOST))), wrong: children()?, skipped: false }
+    let run = run::run(&[untouched], &options, progress).map_err(io::Error::other)?;
+    let mut wrong = children()?;
+    let came = run.results.iter().map(|outcome| {
+        if outcome.status != Status::Miss {
+            wrong.push("QEMU got its memory".to_owned());
         }
-        Ok(_) => Came { text: "it ran".into(), wrong: vec!["QEMU got its memory".into()], skipped: false },
-    })
+        format!("{}: {}; {}", exit(Some(LOST)), outcome.told(), outcome.console.join("; "))
+    });
+    Ok(Came { text: came.collect(), wrong, skipped: false })
 }
 
 fn exit(code: Option<i32>) -> String {

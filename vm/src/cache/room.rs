@@ -1,5 +1,6 @@
 //! How much room the cache takes, and how it is bounded.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -22,9 +23,13 @@ pub struct Part {
     pub bytes: u64,
 }
 
-const PARTS: [(&str, &str); 11] = [
+/// Where locks are held, of files that hold nothing.
+pub(super) const LOCKS: &str = "locks";
+
+const PARTS: [(&str, &str); 12] = [
     ("kernels", "unpacked kernel packages"),
     ("apt", "package indices"),
+    ("configs", "configurations out of kernel images"),
     ("templates", "machines saved when they were ready"),
     ("initramfs", "what guests boot with"),
     ("prepared", "which modules an initramfs holds"),
@@ -35,6 +40,11 @@ const PARTS: [(&str, &str); 11] = [
     ("memories", "how long scenarios took"),
     ("tmp", "in the making, or left by a run that was killed"),
 ];
+
+/// Whether this is the name of a part of a cache.
+pub(super) fn is_part(name: &OsStr) -> bool {
+    name == LOCKS || PARTS.iter().any(|(part, _)| name == *part)
+}
 
 impl Cache {
     /// What takes room.
@@ -142,6 +152,7 @@ mod tests {
         assert!(parts[0].bytes >= 2 << 20);
         cache.clear().unwrap();
         assert_eq!(cache.recall::<u8>("durations"), None);
-        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing is left, whatever it is");
+        let left = fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        assert_eq!(left.collect::<Vec<_>>(), [LOCKS], "nothing is left but what another run may hold");
     }
 }

@@ -2,25 +2,30 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::{Error, Result};
 
 /// A folder in the making. It is locked, so that another run does not take it for the remains of one that was killed.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    _lock: File,
+    /// Deleted before the lock is let go.
     folder: tempfile::TempDir,
+    _lock: File,
 }
 
 impl Scratch {
+    /// A folder below `parent`. The caller keeps others from sweeping it until it has its lock.
     pub(super) fn new(parent: &Path) -> Result<Self> {
-        sweep(parent)?;
         let folder = tempfile::Builder::new().prefix("make-").tempdir_in(parent);
         let folder = folder.map_err(Error::io("create", parent))?;
         let lock = File::open(folder.path()).and_then(|file| file.lock().map(|()| file));
-        Ok(Self { _lock: lock.map_err(Error::io("lock", folder.path()))?, folder })
+        let lock = lock.map_err(Error::io("lock", folder.path()))?;
+        Ok(Self { folder, _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -42,17 +47,22 @@ impl Scratch {
     }
 }
 
-/// Deletes what runs that were killed left behind: what nobody holds a lock on and nobody has touched for a while (it
-/// takes a moment from a folder's birth to its lock).
-fn sweep(parent: &Path) -> Result<()> {
+/// Deletes what runs that were killed left behind: folders that nobody holds a lock on, and files that nobody has written to
+/// for a while (they have no lock, and are written within a moment). Only for who keeps others from making folders.
+pub(super) fn sweep(parent: &Path) -> Result<()> {
     for entry in fs::read_dir(parent).map_err(Error::io("read", parent))?.flatten() {
         let path = entry.path();
-        let Ok(file) = File::open(&path) else { continue };
-        let old = file.metadata().and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
-        if old.is_none_or(|age| age < SWEPT_AFTER) || file.try_lock().is_err() {
+        let Ok(file) = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(&path) else {
+            continue;
+        };
+        let Ok(data) = file.metadata() else { continue };
+        let age = data.modified().ok().and_then(|time| time.elapsed().ok());
+        let in_use =
+            if data.is_dir() { file.try_lock().is_err() } else { age.is_none_or(|age| age < SWEPT_AFTER) };
+        if in_use {
             continue;
         }
-        let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let gone = if data.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match gone {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::io("delete", path)(error));
@@ -77,15 +87,19 @@ mod tests {
     #[test]
     fn remains_of_a_killed_run_are_swept_and_work_in_progress_is_not() {
         let parent = tempfile::tempdir().unwrap();
-        let [remains, fresh] = ["make-dead", "make-fresh"].map(|name| parent.path().join(name));
+        let [remains, old, fresh] = ["make-dead", ".old", ".fresh"].map(|name| parent.path().join(name));
         fs::create_dir(&remains).unwrap();
         fs::write(remains.join("half"), "x").unwrap();
-        fs::create_dir(&fresh).unwrap();
+        fs::write(&old, "x").unwrap();
+        fs::write(&fresh, "x").unwrap();
         let busy = Scratch::new(parent.path()).unwrap();
-        age(&remains);
+        age(&old);
         age(busy.path());
-        Scratch::new(parent.path()).unwrap();
-        assert!(!remains.exists() && fresh.exists() && busy.path().exists());
+        sweep(parent.path()).unwrap();
+        assert!(!remains.exists() && !old.exists() && fresh.exists() && busy.path().exists());
+        let path = busy.path().to_owned();
+        drop(busy);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -4,13 +4,17 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use super::Unforkable;
-use crate::machine::process::Process;
+use crate::process::Process;
 
 /// There is none.
 pub(crate) enum Original {}
 
 impl Original {
-    pub(crate) fn new(_process: u32, _hatch: (UnixStream, RawFd)) -> Result<Self, Unforkable> {
+    pub(crate) fn new(
+        _process: u32,
+        _hatch: (UnixStream, RawFd),
+        _confined: bool,
+    ) -> Result<Self, Unforkable> {
         Err(Unforkable::Architecture)
     }
 

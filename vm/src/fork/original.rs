@@ -14,8 +14,9 @@ use nix::unistd::Pid;
 
 use super::Unforkable;
 use super::proc::{self, Watched};
+use super::seccomp;
 use super::tracee::Tracee;
-use crate::machine::process::Process;
+use crate::process::Process;
 
 /// How long it may take until all threads wait. They do so at once, but for what they have begun.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,13 +46,16 @@ pub(crate) struct Original {
     eventfds: Vec<(RawFd, u32)>,
     /// Those that watch others, and what they watch.
     epolls: Vec<(RawFd, Vec<Watched>)>,
+    /// What its copies may not call, if QEMU is confined.
+    filter: Option<Vec<u8>>,
     /// Whether a copy was begun that did not become whole.
     is_spoilt: bool,
 }
 
 impl Original {
     /// A child of ours. Its copies get all of its memory, also what it keeps from its own children.
-    pub(crate) fn new(process: u32, hatch: (UnixStream, RawFd)) -> Result<Self, Unforkable> {
+    /// If it is `confined`, so that it starts no program, copies may make no other process either.
+    pub(crate) fn new(process: u32, hatch: (UnixStream, RawFd), confined: bool) -> Result<Self, Unforkable> {
         let process = Pid::from_raw(process.cast_signed());
         let (mut first, _others) = hold(process)?;
         for range in proc::left_out(&fs::read_to_string(format!("/proc/{process}/smaps"))?) {
@@ -69,7 +73,8 @@ impl Original {
                 Some(_) => return Err(Unforkable::Descriptor { fd, what }),
             }
         }
-        Ok(Original { process, hatch, eventfds, epolls, is_spoilt: false })
+        let filter = confined.then(seccomp::without_children).transpose()?;
+        Ok(Original { process, hatch, eventfds, epolls, filter, is_spoilt: false })
     }
 
     /// A copy, with these files in the place of those that had the numbers. It runs when this returns.
@@ -89,6 +94,9 @@ impl Original {
         self.count_anew(copy).at("eventfd2")?;
         self.give(copy, files).at("recvmsg")?;
         self.watch_anew(copy).at("epoll_ctl")?;
+        if let Some(filter) = &self.filter {
+            confine(copy, filter).at("seccomp")?;
+        }
         for mut other in others {
             newborn.add(&mut other)?;
         }
@@ -222,6 +230,19 @@ fn number_of(thread: &mut Tracee) -> Result<u64, Unforkable> {
     let place = thread.scratch();
     thread.call(libc::SYS_prctl, [word(PR_GET_TID_ADDRESS), place]).at("prctl(PR_GET_TID_ADDRESS)")?;
     thread.read(place).map(u64::from_ne_bytes).at("reading memory")
+}
+
+/// Forbids a copy for good what a filter has; its other threads, which are made later, inherit that. seccomp(2)
+fn confine(copy: &mut Tracee, filter: &[u8]) -> nix::Result<()> {
+    // Only who can gain no privileges may be filtered by who has none. QEMU's own filter has seen to that already.
+    copy.call(libc::SYS_prctl, [word(libc::PR_SET_NO_NEW_PRIVS), 1, 0, 0, 0])?;
+    let place = copy.scratch();
+    // `struct sock_fprog`: how many instructions of eight bytes, and where they are.
+    let instructions = u64::try_from(filter.len() / 8).map_err(|_| Errno::E2BIG)?;
+    let program = place + 16;
+    copy.write(place, &[instructions.to_ne_bytes(), program.to_ne_bytes()].concat())?;
+    copy.write(program, filter)?;
+    copy.call(libc::SYS_seccomp, [libc::SECCOMP_SET_MODE_FILTER.into(), 0, place]).map(drop)
 }
 
 /// Puts a new descriptor in the place of an old one.

@@ -1,15 +1,21 @@
 //! Packages through apt, with an apt root of our own: the machine's sources and keys are read, nothing of its state is
 //! touched, no privilege is needed. apt itself checks the signatures.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use xshell::{Shell, cmd};
+use std::time::Duration;
 
 use crate::cache::sha256_of_file;
-use crate::qemu::{in_path, run};
-use crate::{Cache, Error, Progress, Result};
+use crate::qemu::in_path;
+use crate::{Cache, Error, Progress, Result, Tool};
+
+/// Indices and packages have some ten megabytes each.
+const FETCH: Duration = Duration::from_secs(20 * 60);
+/// What is on this machine's own disk.
+const LOOK_UP: Duration = Duration::from_secs(2 * 60);
 
 /// This machine's architecture, as packages name it.
 pub(super) fn architecture() -> &'static str {
@@ -22,10 +28,12 @@ pub(super) fn architecture() -> &'static str {
 
 /// A private apt root: one for the machine's own sources, one for each other suite.
 pub(super) struct Apt {
-    shell: Shell,
     folder: PathBuf,
     options: Vec<String>,
 }
+
+/// File → SHA-256, of each index.
+type Lists = BTreeMap<String, String>;
 
 /// What the index tells of a package.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,22 +47,22 @@ pub(super) struct Stanza {
 impl Apt {
     /// The root for a suite (`None`: the machine's own sources), its indices fetched once.
     pub(super) fn open(suite: Option<&str>, cache: &Cache, progress: &dyn Progress) -> Result<Self> {
-        for program in ["apt-get", "apt-cache", "dpkg-deb"] {
+        for program in ["apt-get", "apt-cache"] {
             if in_path(program).is_none() {
                 let way_out =
                     "kernels are known by name where there is apt; give the path of one (--kernel PATH)";
                 return Err(Error::Missing { program: program.into(), way_out: way_out.into() });
             }
         }
-        let own = Self::at(cache.folder("apt/own")?, &[])?;
+        let own = Self::at(cache.folder("apt/own")?, &[], cache)?;
         let Some(suite) = suite else {
-            own.update_once(progress)?;
+            own.update_once(cache, progress)?;
             return Ok(own);
         };
         let folder = cache.folder("apt")?.join(suite);
         let list = folder.join("sources.list");
-        if !folder.join("updated").exists() {
-            own.update_once(progress)?;
+        if !list.exists() {
+            own.update_once(cache, progress)?;
             cache.write(&list, own.sources_for(suite)?.as_bytes())?;
         }
         let apt = Self::at(
@@ -65,12 +73,13 @@ impl Apt {
                 // A suite that was asked for by name and cannot be had is an error, not a warning.
                 "APT::Update::Error-Mode=any".to_owned(),
             ],
+            cache,
         )?;
-        apt.update_once(progress)?;
+        apt.update_once(cache, progress)?;
         Ok(apt)
     }
 
-    fn at(folder: PathBuf, more: &[String]) -> Result<Self> {
+    fn at(folder: PathBuf, more: &[String], cache: &Cache) -> Result<Self> {
         for below in ["state/lists/partial", "cache/archives/partial"] {
             let path = folder.join(below);
             fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
@@ -98,31 +107,59 @@ impl Apt {
         }
         options.extend_from_slice(more);
         let options = options.into_iter().flat_map(|option| ["-o".to_owned(), option]).collect();
-        let status = folder.join("state/status");
-        fs::write(&status, "").map_err(Error::io("write", &status))?;
-        let shell = Shell::new().map_err(|error| Error::io("use", &folder)(std::io::Error::other(error)))?;
-        shell.set_var("LC_ALL", "C");
-        shell.set_var("DEBIAN_FRONTEND", "noninteractive");
-        Ok(Self { shell, folder, options })
+        cache.write(&folder.join("state/status"), b"")?;
+        Ok(Self { folder, options })
     }
 
     /// Fetches the indices.
-    pub(super) fn update(&self, progress: &dyn Progress) -> Result<()> {
+    pub(super) fn update(&self, cache: &Cache, progress: &dyn Progress) -> Result<()> {
         progress.step("fetching the package index");
-        let (shell, options) = (&self.shell, &self.options);
-        run(cmd!(shell, "apt-get {options...} update"), "apt-get update")?;
-        let done = self.updated();
-        fs::write(&done, "").map_err(Error::io("write", &done))
+        // What apt made of the indices may be damaged as well.
+        self.forget(&["cache/pkgcache.bin", "cache/srcpkgcache.bin"])?;
+        if !self.is_whole(cache) {
+            self.forget(&["state/lists"])?;
+        }
+        let partial = self.folder.join("state/lists/partial");
+        fs::create_dir_all(&partial).map_err(Error::io("create", partial))?;
+        self.tool("apt-get", "apt-get update", FETCH).args(["update"]).output()?;
+        cache.put(&self.record(), &self.lists(cache)?)
+    }
+
+    /// Whether the indices are those that were fetched. apt takes one that the mirror has not changed for whole.
+    fn is_whole(&self, cache: &Cache) -> bool {
+        let then: Option<Lists> = cache.get(&self.record());
+        then.is_some_and(|then| self.lists(cache).is_ok_and(|now| now == then))
+    }
+
+    /// Deletes files and folders of this root.
+    fn forget(&self, names: &[&str]) -> Result<()> {
+        for path in names.iter().map(|below| self.folder.join(below)) {
+            let gone = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match gone {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("delete", path)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn lists(&self, cache: &Cache) -> Result<Lists> {
+        let folder = self.folder.join("state/lists");
+        let entries = fs::read_dir(&folder).map_err(Error::io("read", &folder))?.flatten();
+        // apt's own lock holds nothing.
+        let files = entries.filter(|entry| entry.path().is_file() && entry.file_name() != "lock");
+        files
+            .map(|entry| Ok((entry.file_name().to_string_lossy().into_owned(), cache.sha256(&entry.path())?)))
+            .collect()
     }
 
     /// What the index tells of a package, `NAME` or `NAME=VERSION`.
     pub(super) fn show(&self, package: &str) -> Result<Stanza> {
-        let (shell, options) = (&self.shell, &self.options);
-        let text = run(
-            cmd!(shell, "apt-cache {options...} show --no-all-versions {package}"),
-            &format!("apt-cache show {package}"),
-        );
-        match text {
+        let title = format!("apt-cache show {package}");
+        let tool = self.tool("apt-cache", &title, LOOK_UP);
+        match tool.args(["show", "--no-all-versions", package]).output() {
             Err(Error::Command { said, .. }) if said.contains("No packages found") => {
                 Err(Error::UnknownKernel {
                     spec: format!("apt:{package}"),
@@ -135,33 +172,38 @@ impl Apt {
 
     /// Fetches packages into a folder, and checks them. The files' paths, in the packages' order.
     pub(super) fn download(&self, stanzas: &[Stanza], folder: &Path) -> Result<Vec<PathBuf>> {
-        let (shell, options) = (&self.shell, &self.options);
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let _inside = shell.push_dir(folder);
         let packages: Vec<_> =
             stanzas.iter().map(|Stanza { package, version, .. }| format!("{package}={version}")).collect();
         let title = format!("apt-get download {}", packages.join(" "));
-        run(cmd!(shell, "apt-get {options...} download {packages...}"), &title)?;
+        let tool = self.tool("apt-get", &title, FETCH).inside(folder);
+        tool.args(["download"]).args(packages).output()?;
         let entries = fs::read_dir(folder).map_err(Error::io("read", folder))?;
         let files = entries.map(|entry| Ok(entry.map_err(Error::io("read", folder))?.path()));
         let files = files.collect::<Result<Vec<_>>>()?;
         stanzas.iter().map(|stanza| stanza.file_among(&files)).collect()
     }
 
-    fn update_once(&self, progress: &dyn Progress) -> Result<()> {
-        if self.updated().exists() { Ok(()) } else { self.update(progress) }
+    /// A program of apt with this root's options. Where it writes there must be room: without, it never ends.
+    fn tool(&self, program: &str, title: &str, limit: Duration) -> Tool {
+        let tool = Tool::new(program, title, limit).args(&self.options).writes_to(&self.folder);
+        tool.env("LC_ALL", "C").env("DEBIAN_FRONTEND", "noninteractive")
     }
 
-    fn updated(&self) -> PathBuf {
-        self.folder.join("updated")
+    fn update_once(&self, cache: &Cache, progress: &dyn Progress) -> Result<()> {
+        if self.is_whole(cache) { Ok(()) } else { self.update(cache, progress) }
+    }
+
+    /// Where the indices' checksums are kept, once they were fetched.
+    fn record(&self) -> PathBuf {
+        self.folder.join("lists.json")
     }
 
     /// A sources.list for another suite of the machine's own mirrors.
     fn sources_for(&self, suite: &str) -> Result<String> {
-        let (shell, options) = (&self.shell, &self.options);
         let format = "$(CREATED_BY)\t$(REPO_URI)\t$(RELEASE)\t$(COMPONENT)\t$(SOURCESENTRY)";
-        let text =
-            run(cmd!(shell, "apt-get {options...} indextargets --format {format}"), "apt-get indextargets")?;
+        let tool = self.tool("apt-get", "apt-get indextargets", LOOK_UP);
+        let text = tool.args(["indextargets", "--format", format]).output()?;
         let mirror = mirror_of(&text, suite).ok_or_else(|| Error::UnknownKernel {
             spec: suite.to_owned(),
             known: "this machine's apt sources name no mirror that could have this suite".to_owned(),

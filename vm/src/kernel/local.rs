@@ -1,11 +1,12 @@
 //! Kernels that are on this machine already: a boot image, a built tree, the running kernel.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::Kernel;
 use super::image::Image;
+use super::{Kernel, archive, embedded, folder, package};
 use crate::{Cache, Error, Result};
 
 /// The kernel that this machine runs.
@@ -24,10 +25,60 @@ pub(super) fn host(name: &str, cache: &Cache) -> Result<Kernel> {
     file(name, image, None, cache)
 }
 
-/// A boot image, or the folder of a built tree.
-pub(super) fn path(name: &str, path: &Path, modules: Option<&Path>, cache: &Cache) -> Result<Kernel> {
+/// Bytes that an image or a package may have: a vmlinux with debug information has half a gigabyte.
+const LARGEST: u64 = 4 << 30;
+
+/// The path of a file or folder that may be a kernel, without links.
+///
+/// # Errors
+/// It is not there, or it is what one would wait for, or read without end: a pipe, a device.
+pub(super) fn given(path: &Path) -> Result<PathBuf> {
     let path = path.canonicalize().map_err(Error::io("find", path))?;
-    if path.is_dir() { tree(name, &path, cache) } else { file(name, &path, modules, cache) }
+    let data = fs::metadata(&path).map_err(Error::io("read", &path))?;
+    if !data.is_dir() && !data.is_file() {
+        return Err(Error::unusable(&path, "is no regular file, and no folder", A_KERNEL));
+    }
+    if data.is_file() && data.len() > LARGEST {
+        let reason = format!("has {} MB, which is more than any kernel has", data.len() / 1_000_000);
+        return Err(Error::unusable(&path, reason, A_KERNEL));
+    }
+    Ok(path)
+}
+
+const A_KERNEL: &str =
+    "give a bzImage, a package, or the folder of a kernel that was built, installed or unpacked";
+
+/// A boot image, a package, or the folder of a kernel that was built, installed or unpacked.
+pub(super) fn path(name: &str, path: &Path, modules: Option<&Path>, cache: &Cache) -> Result<Kernel> {
+    let path = given(path)?;
+    if path.is_dir() {
+        return folder(name, &path, cache);
+    }
+    let mut head = Vec::new();
+    let read = fs::File::open(&path).and_then(|file| file.take(8).read_to_end(&mut head));
+    read.map_err(Error::io("read", &path))?;
+    if !archive::is_package(&head) {
+        return file(name, &path, modules, cache);
+    }
+    match modules {
+        None => package::in_file(name, &path, cache),
+        Some(_) => {
+            let way_out = "unpack them into one folder, and give that";
+            Err(Error::unusable(&path, "is a package, whose modules are its own", way_out))
+        }
+    }
+}
+
+/// A tree that has something of a kernel's source in it is one; else there may be an image where one is installed.
+fn folder(name: &str, root: &Path, cache: &Cache) -> Result<Kernel> {
+    if !root.join("Kbuild").exists()
+        && !root.join("arch").exists()
+        && let Some(image) = folder::image(root)?
+    {
+        let has_modules = ["lib/modules", "usr/lib/modules"].iter().any(|below| root.join(below).is_dir());
+        return file(name, &image, has_modules.then_some(root), cache);
+    }
+    tree(name, root, cache)
 }
 
 /// A boot image with the modules that belong to it.
@@ -67,8 +118,9 @@ fn tree(name: &str, tree: &Path, cache: &Cache) -> Result<Kernel> {
             (format!("has no {}", image.display()), "build it first (make bzImage modules)")
         } else {
             (
-                "is no kernel tree".to_owned(),
-                "give the folder of a built kernel tree, or the path of a bzImage",
+                "is no kernel tree, and has no boot/vmlinuz-RELEASE and no lib/modules/RELEASE/vmlinuz"
+                    .to_owned(),
+                A_KERNEL,
             )
         };
         return Err(Error::unusable(tree, reason, way_out));
@@ -88,6 +140,12 @@ fn with_release(
     config: Option<PathBuf>,
     cache: &Cache,
 ) -> Result<Kernel> {
+    let sha256 = cache.sha256(image)?;
+    let settings = match config {
+        Some(_) => OnceLock::new(),
+        // An image that came alone may tell.
+        None => embedded::settings(image, &sha256, cache)?.map_or_else(OnceLock::new, |it| Some(it).into()),
+    };
     Ok(Kernel {
         name: name.to_owned(),
         arch: head.arch.to_owned(),
@@ -96,9 +154,9 @@ fn with_release(
         image: image.to_path_buf(),
         modules,
         config,
-        sha256: cache.sha256(image)?,
-        sums: None,
-        settings: OnceLock::new(),
+        sha256,
+        unpacked: None,
+        settings,
     })
 }
 
@@ -112,7 +170,7 @@ fn native(image: &Path) -> Result<Image> {
     Ok(head)
 }
 
-fn release_of(head: &Image, image: &Path) -> Result<String> {
+pub(super) fn release_of(head: &Image, image: &Path) -> Result<String> {
     let in_name = || image.file_name()?.to_str()?.strip_prefix("vmlinuz-");
     head.release().or_else(in_name).map(str::to_owned).ok_or_else(|| {
         Error::unusable(

@@ -2,9 +2,11 @@
 //! tells nothing of where they were fetched from.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 use super::apt::{Stanza, architecture};
 use super::spec::{Spec, is_word};
@@ -23,12 +25,20 @@ pub struct Lock {
     kernels: Vec<Locked>,
 }
 
-#[derive(Serialize, Deserialize)]
+/// The file as it is read, with the place of each kernel in it.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
-    version: u32,
+    version: Spanned<u32>,
     #[serde(default)]
-    kernel: Vec<Locked>,
+    kernel: Vec<Spanned<Locked>>,
+}
+
+/// The file as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    kernel: &'a [Locked],
 }
 
 /// A kernel.
@@ -64,35 +74,36 @@ impl Lock {
 
     /// Reads a lock file; one that is not there has nothing in it.
     pub fn read(path: &Path) -> Result<Self> {
-        let damaged = |reason: String| {
-            let way_out =
-                "restore it, or delete it and lock the kernels anew with `cargo xtask kernels lock K`";
-            Error::unusable(path, reason, way_out)
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self { path: path.to_path_buf(), kernels: Vec::new() });
+            }
+            other => other.map_err(Error::io("read", path))?,
         };
-        let kernels = match fs::read_to_string(path) {
-            Ok(text) => match toml::from_str(&text) {
-                Ok(File { version: VERSION, kernel }) => kernel,
-                Ok(File { version, .. }) => {
-                    return Err(damaged(format!(
-                        "is of version {version}, and {VERSION} is what can be read"
-                    )));
-                }
-                Err(error) => {
-                    return Err(damaged(format!("is no lock file: {}", error.to_string().trim_end())));
-                }
-            },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(Error::io("read", path)(error)),
+        let broken = |span: Range<usize>, reason: String| {
+            let line = 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count();
+            Error::BrokenLock { path: path.to_path_buf(), line, reason }
         };
-        if let Some(flaw) = kernels.iter().find_map(Locked::flaw) {
-            return Err(damaged(flaw));
+        let File { version, kernel } = toml::from_str(&text).map_err(|error| {
+            broken(error.span().unwrap_or(0..0), format!("this is no lock: {}", error.message()))
+        })?;
+        if *version.get_ref() != VERSION {
+            let reason = format!("it is of version {}, and {VERSION} is what can be read", version.get_ref());
+            return Err(broken(version.span(), reason));
         }
-        Ok(Self { path: path.to_path_buf(), kernels })
+        let flaw = kernel.iter().find_map(|kernel| Some((kernel.span(), kernel.get_ref().flaw()?)));
+        match flaw {
+            Some((span, flaw)) => Err(broken(span, flaw)),
+            None => Ok(Self {
+                path: path.to_path_buf(),
+                kernels: kernel.into_iter().map(Spanned::into_inner).collect(),
+            }),
+        }
     }
 
     /// Writes the file, sorted: what did not change does not move.
     pub fn write(&self) -> Result<()> {
-        let file = File { version: VERSION, kernel: self.kernels.clone() };
+        let file = Written { version: VERSION, kernel: &self.kernels };
         let text = toml::to_string(&file).expect("a lock is plain data");
         fs::write(&self.path, format!("{HEAD}{text}")).map_err(Error::io("write", &self.path))
     }
@@ -153,13 +164,13 @@ impl Locked {
     fn flaw(&self) -> Option<String> {
         let Self { name, suite, package, .. } = self;
         if package.is_empty() {
-            return Some(format!("has no package for {name:?}"));
+            return Some(format!("there is no package for {name:?}"));
         }
         if let Some(suite) = suite.as_ref().filter(|suite| !is_word(suite)) {
-            return Some(format!("has the suite {suite:?} for {name:?}, which cannot be one"));
+            return Some(format!("{name:?} has the suite {suite:?}, which cannot be one"));
         }
         let flaw = package.iter().find_map(Package::flaw)?;
-        Some(format!("has {flaw} for {name:?}, which cannot be one"))
+        Some(format!("{name:?} has {flaw}, which cannot be one"))
     }
 }
 
@@ -219,10 +230,13 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case("version = 2\n", "is of version 2")]
-    #[case("garbage", "expected `=`; restore it")]
-    #[case("version = 1\nkernels = []\n", "unknown field `kernels`")]
-    #[case("version = 1\n[[kernel]]\nname = \"k\"\narch = \"a\"\npackage = []\n", "has no package for \"k\"")]
+    #[case("version = 2\n", ":1: it is of version 2")]
+    #[case("version = 1\n\ngarbage", ":3: this is no lock: ")]
+    #[case("version = 1\nkernels = []\n", ":2: this is no lock: unknown field `kernels`")]
+    #[case(
+        "version = 1\n[[kernel]]\nname = \"k\"\narch = \"a\"\npackage = []\n",
+        ":2: there is no package for \"k\""
+    )]
     fn damaged(#[case] text: &str, #[case] reason: &str) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kernels.lock");
@@ -245,7 +259,7 @@ mod tests {
         change(&mut lock.kernels[0]);
         lock.write().unwrap();
         let error = Lock::read(lock.path()).unwrap_err().to_string();
-        let told = [flaw, "kernels.lock", "for \"k\"", "cargo xtask kernels lock"];
+        let told = [flaw, "kernels.lock:", "\"k\" has ", "cargo xtask kernels lock"];
         assert!(told.iter().all(|word| error.contains(word)), "{error}");
     }
 

@@ -3,19 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use xshell::{Shell, cmd};
 
-use super::Kernel;
 use super::apt::{Apt, Stanza};
 use super::distribution::machine;
-use super::local;
 use super::spec::Package;
-use crate::cache::{Stamp, sha256_of, sha256_of_file};
-use crate::modules::sums;
-use crate::qemu::run;
+use super::unpacked::{Record, Title};
+use super::{Kernel, archive, unpacked};
+use crate::cache::sha256_of;
 use crate::{Cache, Error, Progress, Result};
 
 /// The kernel of a package: from the cache, else fetched.
@@ -36,7 +32,7 @@ pub(super) fn resolve(
     match install(name, wanted, &apt, cache, progress) {
         // The index may be older than the mirror.
         Err(Error::Command { .. } | Error::UnknownKernel { .. }) => {
-            apt.update(progress)?;
+            apt.update(cache, progress)?;
             install(name, wanted, &apt, cache, progress)
         }
         other => other,
@@ -47,7 +43,7 @@ pub(super) fn resolve(
 pub(super) fn fetch(name: &str, wanted: &Package, cache: &Cache, progress: &dyn Progress) -> Result<Kernel> {
     let _lock = cache.lock("kernels")?;
     let apt = Apt::open(wanted.suite.as_deref(), cache, progress)?;
-    apt.update(progress)?;
+    apt.update(cache, progress)?;
     install(name, wanted, &apt, cache, progress)
 }
 
@@ -55,7 +51,7 @@ pub(super) fn fetch(name: &str, wanted: &Package, cache: &Cache, progress: &dyn 
 pub(super) fn newest(wanted: &Package, cache: &Cache, progress: &dyn Progress) -> Result<Vec<Stanza>> {
     let _lock = cache.lock("kernels")?;
     let apt = Apt::open(wanted.suite.as_deref(), cache, progress)?;
-    apt.update(progress)?;
+    apt.update(cache, progress)?;
     parts(&apt, &wanted.package()?)
 }
 
@@ -79,7 +75,7 @@ pub(super) fn exactly(
     let record = match unpack(stanzas, &apt, &folder, cache, progress) {
         // The index may be older than the mirror.
         Err(Error::Command { .. }) => {
-            apt.update(progress)?;
+            apt.update(cache, progress)?;
             unpack(stanzas, &apt, &folder, cache, progress)?
         }
         other => other?,
@@ -89,62 +85,45 @@ pub(super) fn exactly(
 
 /// What these packages were unpacked to, if it is whole.
 fn unpacked(stanzas: &[Stanza], folder: &Path, cache: &Cache) -> Result<Option<Record>> {
-    let Some(record) = cache.get::<Record>(&folder.join("record.json")) else { return Ok(None) };
-    let image = folder.join(&record.image);
-    let whole =
-        record.packages == sums_of(stanzas) && image.is_file() && cache.sha256(&image)? == record.sha256;
-    Ok(whole.then_some(record))
+    let record = Record::open(folder, cache)?;
+    Ok(record.filter(|record| record.packages == sums_of(stanzas)))
 }
 
 fn sums_of(stanzas: &[Stanza]) -> BTreeMap<String, String> {
     stanzas.iter().map(|stanza| (stanza.package.clone(), stanza.sha256.clone())).collect()
 }
 
-/// Checksums of the modules, beside the record.
-const SUMS: &str = "modules.json";
-
-/// What an unpacked kernel is, kept beside it.
+/// Which unpacked kernel a name stands for.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Record {
-    release: String,
-    arch: String,
-    version: String,
-    /// Package → SHA-256 of its file.
-    packages: BTreeMap<String, String>,
-    /// Paths below the record's folder.
-    image: PathBuf,
-    modules: Option<PathBuf>,
-    config: Option<PathBuf>,
-    /// Of the image.
-    sha256: String,
-}
-
-/// Which unpacked kernel a name stands for, and the image's stamp when it was last found whole.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Found {
     /// Below the cache's folder.
     folder: PathBuf,
-    stamp: Stamp,
 }
 
 /// A kernel in the cache. One that is damaged is thrown away.
 pub(super) fn cached(name: &str, wanted: &Package, cache: &Cache) -> Result<Option<Kernel>> {
-    let memory = memory(wanted, cache)?;
-    let Some(found) = cache.get::<Found>(&memory) else { return Ok(None) };
+    let Some(found) = cache.get::<Found>(&memory(wanted, cache)?) else { return Ok(None) };
     let folder = cache.root().join(&found.folder);
-    let Some(record) = cache.get::<Record>(&folder.join("record.json")) else { return Ok(None) };
-    let image = folder.join(&record.image);
-    let Ok(stamp) = Stamp::of(&image) else { return Ok(None) };
-    if stamp != found.stamp {
-        if sha256_of_file(&image)? != record.sha256 {
-            fs::remove_dir_all(&folder).map_err(Error::io("delete", &folder))?;
-            return Ok(None);
-        }
-        cache.put(&memory, &Found { folder: found.folder, stamp })?;
+    Ok(Record::open(&folder, cache)?.map(|record| record.kernel(name, &folder)))
+}
+
+/// The kernel of a package that lies on this machine.
+pub(super) fn in_file(name: &str, package: &Path, cache: &Cache) -> Result<Kernel> {
+    let sha256 = cache.sha256(package)?;
+    let folder = cache.folder("kernels")?.join(format!("file_{sha256}"));
+    if let Some(record) = Record::open(&folder, cache)? {
+        return Ok(record.kernel(name, &folder));
     }
-    Ok(Some(record.kernel(name, &folder)))
+    let _lock = cache.lock("kernels")?;
+    if let Some(record) = Record::open(&folder, cache)? {
+        return Ok(record.kernel(name, &folder));
+    }
+    let scratch = cache.scratch()?;
+    archive::unpack(package, scratch.path())?;
+    let file = package.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let packages = BTreeMap::from([(file.clone(), sha256)]);
+    let title = Title { name: package.display().to_string(), version: &file, packages };
+    Ok(unpacked::publish(scratch, &folder, title, cache)?.kernel(name, &folder))
 }
 
 /// The file that remembers what a package name stands for on this machine.
@@ -170,8 +149,7 @@ fn install(
         Some(record) => record,
         None => unpack(&stanzas, apt, &folder, cache, progress)?,
     };
-    let stamp = Stamp::of(&folder.join(&record.image))?;
-    cache.put(&memory(wanted, cache)?, &Found { folder: below, stamp })?;
+    cache.put(&memory(wanted, cache)?, &Found { folder: below })?;
     Ok(record.kernel(name, &folder))
 }
 
@@ -217,110 +195,54 @@ fn unpack(
     progress: &dyn Progress,
 ) -> Result<Record> {
     let scratch = cache.scratch()?;
-    let shell =
-        Shell::new().map_err(|error| Error::io("use", scratch.path())(std::io::Error::other(error)))?;
     let downloads = scratch.path().join("downloads");
     let title = title(stanzas);
     progress.step(&format!("fetching {} {}", title.package, title.version));
     let files = apt.download(stanzas, &downloads)?;
     progress.step(&format!("unpacking {}", title.package));
     for (Stanza { package, version, .. }, file) in stanzas.iter().zip(files) {
-        let root = scratch.path();
-        run(cmd!(shell, "dpkg-deb -x {file} {root}"), "dpkg-deb").map_err(|error| {
-            let way_out = "ask who made the package for a whole one, or take another version";
-            Error::unusable(format!("{package} {version}"), format!("is damaged: {error}"), way_out)
+        archive::unpack(&file, scratch.path()).map_err(|error| match error {
+            // Its path is gone with the folder that it was fetched into.
+            Error::Unusable { reason, .. } => {
+                let way_out = "ask who made the package for a whole one, or take another version";
+                Error::unusable(format!("{package} {version}"), reason, way_out)
+            }
+            other => other,
         })?;
     }
-    for superfluous in [downloads, scratch.path().join("usr/share")] {
-        if superfluous.exists() {
-            fs::remove_dir_all(&superfluous).map_err(Error::io("delete", &superfluous))?;
-        }
-    }
-    let image = image_in(scratch.path()).ok_or_else(|| {
-        let way_out = "ask for a package that has one, like linux-image-cloud-amd64";
-        Error::unusable(
-            format!("{} {}", title.package, title.version),
-            "has no kernel image (vmlinuz)",
-            way_out,
-        )
-    })?;
-    // A kernel that has all built in comes without.
-    let has_modules =
-        ["lib/modules", "usr/lib/modules"].iter().any(|below| scratch.path().join(below).is_dir());
-    let kernel = local::file("", &image, has_modules.then(|| scratch.path()), cache)?;
-    let below = |path: &Path| path.strip_prefix(scratch.path()).unwrap_or(path).to_path_buf();
-    let record = Record {
-        image: below(&kernel.image),
-        modules: kernel.modules.as_deref().map(below).filter(|path| path.is_relative()),
-        config: kernel.config.as_deref().map(below).filter(|path| path.is_relative()),
-        release: kernel.release,
-        arch: kernel.arch,
-        version: title.version.clone(),
-        packages: sums_of(stanzas),
-        sha256: kernel.sha256,
-    };
-    if let Some(modules) = &record.modules {
-        sums::write(&scratch.path().join(SUMS), &scratch.path().join(modules), cache)?;
-    }
-    cache.put(&scratch.path().join("record.json"), &record)?;
-    scratch.publish(folder)?;
-    Ok(record)
-}
-
-/// `boot/vmlinuz-RELEASE`, or `usr/lib/modules/RELEASE/vmlinuz` where modules and image are packages of their own.
-fn image_in(root: &Path) -> Option<PathBuf> {
-    let below = |folder: &str| {
-        let entries = fs::read_dir(root.join(folder)).into_iter().flatten();
-        entries.filter_map(|entry| Some(entry.ok()?.path())).collect::<Vec<_>>()
-    };
-    let named =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz"));
-    let beside =
-        ["usr/lib/modules", "lib/modules"].into_iter().flat_map(below).map(|folder| folder.join("vmlinuz"));
-    below("boot").into_iter().find(named).or_else(|| beside.into_iter().find(|path| path.is_file()))
-}
-
-impl Record {
-    fn kernel(self, name: &str, folder: &Path) -> Kernel {
-        Kernel {
-            name: name.to_owned(),
-            release: self.release,
-            arch: self.arch,
-            image: folder.join(self.image),
-            modules: self.modules.map(|path| folder.join(path)),
-            config: self.config.map(|path| folder.join(path)),
-            version: self.version,
-            sha256: self.sha256,
-            sums: Some(folder.join(SUMS)),
-            settings: OnceLock::new(),
-        }
-    }
+    fs::remove_dir_all(&downloads).map_err(Error::io("delete", &downloads))?;
+    let name = format!("{} {}", title.package, title.version);
+    let title = Title { name, version: &title.version, packages: sums_of(stanzas) };
+    unpacked::publish(scratch, folder, title, cache)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A cache with one unpacked kernel, whose image is `text`.
-    fn cache_with(text: &str, wanted: &Package) -> (tempfile::TempDir, Cache, PathBuf) {
+    /// A cache with one unpacked kernel of three files, and its folder.
+    fn cache_with() -> (tempfile::TempDir, Cache, PathBuf) {
         let root = tempfile::tempdir().unwrap();
         let cache = Cache::at(root.path()).unwrap();
-        let image = cache.folder("kernels/a_1").unwrap().join("vmlinuz");
-        fs::write(&image, text).unwrap();
+        let folder = cache.folder("kernels/a_1").unwrap();
+        let files =
+            [("vmlinuz", "kernel"), ("config-1", "CONFIG_VETH=m"), ("modules/modules.builtin", "x.ko")];
+        fs::create_dir(folder.join("modules")).unwrap();
+        files.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
         let record = Record {
             release: "6.1-a".into(),
             arch: "x86_64".into(),
             version: "1".into(),
             packages: BTreeMap::new(),
             image: "vmlinuz".into(),
-            modules: None,
-            config: None,
-            sha256: sha256_of(text.as_bytes()),
+            modules: Some("modules".into()),
+            config: Some("config-1".into()),
+            sha256: sha256_of(b"kernel"),
+            files: files.iter().map(|(name, text)| (name.into(), sha256_of(text.as_bytes()))).collect(),
         };
-        cache.put(&cache.root().join("kernels/a_1/record.json"), &record).unwrap();
-        let found = Found { folder: "kernels/a_1".into(), stamp: Stamp::of(&image).unwrap() };
-        cache.put(&memory(wanted, &cache).unwrap(), &found).unwrap();
-        (root, cache, image)
+        cache.put(&folder.join("record.json"), &record).unwrap();
+        cache.put(&memory(&wanted(), &cache).unwrap(), &Found { folder: "kernels/a_1".into() }).unwrap();
+        (root, cache, folder)
     }
 
     fn wanted() -> Package {
@@ -328,20 +250,39 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_was_only_touched_is_kept() {
-        let (_root, cache, image) = cache_with("kernel", &wanted());
-        fs::write(&image, "kernel").unwrap();
+    fn what_was_only_touched_is_kept() {
+        let (_root, cache, folder) = cache_with();
+        fs::write(folder.join("vmlinuz"), "kernel").unwrap();
         let kernel = cached("name", &wanted(), &cache).unwrap().unwrap();
-        assert_eq!((kernel.name.as_str(), kernel.release.as_str(), kernel.image), ("name", "6.1-a", image));
+        assert_eq!((kernel.name.as_str(), kernel.release.as_str()), ("name", "6.1-a"));
+        assert_eq!(kernel.image, folder.join("vmlinuz"));
     }
 
     #[rstest::rstest]
-    #[case("kerne")]
-    #[case("kernal")]
-    fn a_damaged_image_is_thrown_away(#[case] damaged: &str) {
-        let (_root, cache, image) = cache_with("kernel", &wanted());
-        fs::write(&image, damaged).unwrap();
+    #[case::image_cut("vmlinuz", "kerne")]
+    #[case::image("vmlinuz", "kernal")]
+    #[case::config("config-1", "CONFIG_VETH=n")]
+    #[case::config_gone("config-1", "")]
+    #[case::what_is_built_in("modules/modules.builtin", "y.ko")]
+    #[case::record("record.json", "{}")]
+    fn what_is_damaged_is_thrown_away(#[case] file: &str, #[case] damaged: &str) {
+        let (_root, cache, folder) = cache_with();
+        fs::write(folder.join(file), damaged).unwrap();
+        if damaged.is_empty() {
+            fs::remove_file(folder.join(file)).unwrap();
+        }
         assert!(cached("name", &wanted(), &cache).unwrap().is_none());
-        assert!(!image.exists());
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn what_an_older_version_unpacked_is_taken_as_it_is_and_checked_from_then_on() {
+        let (_root, cache, folder) = cache_with();
+        let mut record: Record = cache.get(&folder.join("record.json")).unwrap();
+        record.files.clear();
+        cache.put(&folder.join("record.json"), &record).unwrap();
+        assert!(cached("name", &wanted(), &cache).unwrap().is_some());
+        fs::write(folder.join("config-1"), "CONFIG_VETH=n").unwrap();
+        assert!(cached("name", &wanted(), &cache).unwrap().is_none());
     }
 }

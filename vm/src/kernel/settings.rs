@@ -34,7 +34,7 @@ impl Settings {
         self.0.get(option).cloned().unwrap_or(Setting::No)
     }
 
-    fn parse(text: &str) -> Self {
+    pub(super) fn parse(text: &str) -> Self {
         let option = |line: &str| {
             let (name, value) = line.split_once('=')?;
             let setting = match value {

@@ -18,6 +18,7 @@ struct Inner {
     bytes: Vec<u8>,
     panic: Option<String>,
     first_line: Option<Instant>,
+    last_line: Option<Instant>,
 }
 
 impl Console {
@@ -47,10 +48,17 @@ impl Console {
         self.lock().first_line
     }
 
+    /// When the last line came.
+    pub(super) fn last_line(&self) -> Option<Instant> {
+        self.lock().last_line
+    }
+
     /// Adds a line. If it is the first that tells of a panic, it is given back.
     pub(super) fn add(&self, line: &[u8]) -> Option<String> {
         let mut inner = self.lock();
-        inner.first_line.get_or_insert_with(Instant::now);
+        let now = Instant::now();
+        inner.first_line.get_or_insert(now);
+        inner.last_line = Some(now);
         inner.bytes.extend_from_slice(line);
         if inner.bytes.len() > 2 * KEPT {
             let superfluous = inner.bytes.len() - KEPT;

@@ -4,7 +4,7 @@
 //! template                      clone (all sent before QEMU runs, so that it never waits for us)
 //! qmp_capabilities              qmp_capabilities
 //! migrate-set-capabilities      migrate-set-capabilities
-//! migrate exec:cat > STATE      migrate-incoming STATE
+//! migrate STATE                 migrate-incoming STATE
 //!   ◀── MIGRATION completed       ◀── RESUME
 //! quit
 //!
@@ -14,11 +14,13 @@
 //! `x-ignore-shared` leaves out the memory that lies in a file. The template is not stopped first: QEMU stops it while
 //! it saves, and a state that was saved running goes on running by itself when it is restored.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IoSlice, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde_json::{Value, json};
 
 /// A connection to QEMU's monitor.
@@ -39,14 +41,26 @@ impl Monitor {
         self.greeted
     }
 
-    /// Asks for the state of the devices to be written to a file.
-    pub(super) fn save(&mut self, state: &Path) -> io::Result<()> {
-        let quoted = state.to_string_lossy().replace('\'', r"'\''");
+    /// Asks for the state of the devices to be written to what QEMU inherits.
+    pub(super) fn save(&mut self, place: &str) -> io::Result<()> {
         self.ask(&[
             json!({"execute": "qmp_capabilities"}),
             capabilities(&["x-ignore-shared", "events"]),
-            json!({"execute": "migrate", "arguments": {"uri": format!("exec:cat > '{quoted}'")}}),
+            json!({"execute": "migrate", "arguments": {"uri": place}}),
         ])
+    }
+
+    /// Asks for the state of the devices to be written to a file that it is given: before `file:` there was, an outgoing
+    /// migration took no descriptor that is inherited, and `exec:` needs a program, which QEMU must not start.
+    pub(super) fn save_to(&mut self, file: &File) -> io::Result<()> {
+        const NAME: &str = "state";
+        self.ask(&[json!({"execute": "qmp_capabilities"}), capabilities(&["x-ignore-shared", "events"])])?;
+        let line = format!("{}\n", json!({"execute": "getfd", "arguments": {"fdname": NAME}}));
+        let rights = [file.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&rights)];
+        let message = [IoSlice::new(line.as_bytes())];
+        sendmsg::<()>(self.stream.get_ref().as_raw_fd(), &message, &rights, MsgFlags::empty(), None)?;
+        self.ask(&[json!({"execute": "migrate", "arguments": {"uri": format!("fd:{NAME}")}})])
     }
 
     /// Asks for the state of the devices to be read from what QEMU inherits.
@@ -171,14 +185,5 @@ mod tests {
         let (mut ended, qemu) = monitor("");
         drop(qemu);
         assert_eq!(ended.resumed(soon()).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-    }
-
-    #[test]
-    fn a_path_is_quoted_for_the_shell() {
-        let (mut monitor, qemu) = monitor("");
-        monitor.save(Path::new("/a b/it's")).unwrap();
-        let last = BufReader::new(qemu).lines().nth(2).unwrap().unwrap();
-        let command: Value = serde_json::from_str(&last).unwrap();
-        assert_eq!(command["arguments"]["uri"], r"exec:cat > '/a b/it'\''s'");
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use object::{Object, ObjectSection};
 
 use super::normal;
+use crate::compression;
 use crate::{Error, Result};
 
 /// What a module says of itself.
@@ -21,7 +22,7 @@ pub(super) struct Info {
 /// The ELF object, decompressed.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let raw = fs::read(path).map_err(Error::io("read", path))?;
-    decompress(path, raw).map_err(|error| damaged(path, error))
+    decompress(&raw).map_err(|error| damaged(path, error))
 }
 
 /// Reads `.modinfo`.
@@ -33,20 +34,13 @@ pub(super) fn info(path: &Path) -> Result<Info> {
 }
 
 pub(super) fn damaged(path: &Path, error: impl std::fmt::Display) -> Error {
-    let way_out = "if it lies in the cache, delete its kernel's folder there, and it is fetched again";
+    let way_out = "build, install or unpack the modules anew";
     Error::unusable(path, format!("is no whole kernel module: {error}"), way_out)
 }
 
-fn decompress(path: &Path, raw: Vec<u8>) -> io::Result<Vec<u8>> {
+fn decompress(raw: &[u8]) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("xz") => liblzma::read::XzDecoder::new(&*raw).read_to_end(&mut bytes)?,
-        Some("gz") => flate2::read::GzDecoder::new(&*raw).read_to_end(&mut bytes)?,
-        Some("zst") => ruzstd::decoding::StreamingDecoder::new(&*raw)
-            .map_err(io::Error::other)?
-            .read_to_end(&mut bytes)?,
-        _ => return Ok(raw),
-    };
+    compression::reader(raw)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -84,21 +78,6 @@ mod tests {
         assert_eq!(info.depends, ["udp_tunnel", "ip6_udp_tunnel", "crc32c"]);
         assert_eq!(info.release.as_deref(), Some("6.1-a"));
         assert_eq!(parse(b"depends=\0"), Info::default());
-    }
-
-    #[test]
-    fn compressed() {
-        let plain = b"module".repeat(100);
-        let mut gzip = Vec::new();
-        flate2::read::GzEncoder::new(&*plain, flate2::Compression::fast()).read_to_end(&mut gzip).unwrap();
-        let mut xz = Vec::new();
-        liblzma::read::XzEncoder::new(&*plain, 1).read_to_end(&mut xz).unwrap();
-        let zstd = ruzstd::encoding::compress_to_vec(&*plain, ruzstd::encoding::CompressionLevel::Fastest);
-        for (name, packed) in
-            [("m.ko", plain.clone()), ("m.ko.gz", gzip), ("m.ko.xz", xz), ("m.ko.zst", zstd)]
-        {
-            assert_eq!(decompress(Path::new(name), packed).unwrap(), plain, "{name}");
-        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::Closure;
 use super::folder::Folder;
-use super::{Closure, file};
 use crate::cache::sha256_of_file;
+use crate::kernel::sums_in;
 use crate::{Cache, Kernel, Result};
 
 /// Module → SHA-256 of its file.
@@ -20,13 +21,32 @@ pub(crate) fn write(path: &Path, modules: &Path, cache: &Cache) -> Result<()> {
     cache.put(path, &sums)
 }
 
-/// Compares the modules of a closure with what was unpacked. A kernel that was not unpacked by us has no checksums.
-pub(crate) fn verify(kernel: &Kernel, closure: &Closure, cache: &Cache) -> Result<()> {
-    let Some(sums) = kernel.sums.as_deref().and_then(|path| cache.get::<Sums>(path)) else { return Ok(()) };
-    for module in &closure.load_order {
-        if sums.get(&module.name) != Some(&sha256_of_file(&module.path)?) {
-            return Err(file::damaged(&module.path, "it is not what was unpacked"));
+/// A module that is not what was unpacked, or is gone: where it is, and what is the matter. Of those that are there only the
+/// needed ones are read, which are in `closure`; without one, because they could not be, all are. A kernel that was not unpacked
+/// by us has no checksums.
+///
+/// # Errors
+/// A module cannot be read.
+pub(crate) fn damaged(
+    kernel: &Kernel,
+    closure: Option<&Closure>,
+    cache: &Cache,
+) -> Result<Option<(PathBuf, &'static str)>> {
+    let sums = kernel.unpacked.as_deref().and_then(|folder| cache.get::<Sums>(&sums_in(folder)));
+    let (Some(sums), Some(modules)) = (sums, &kernel.modules) else { return Ok(None) };
+    let folder = Folder::open(modules)?;
+    if let Some(name) = sums.keys().find(|name| folder.find(name).is_none()) {
+        let path = modules.join(name).with_extension("ko");
+        return Ok(Some((path, "was unpacked, and is not there any more")));
+    }
+    let read: Vec<(&String, &PathBuf)> = match closure {
+        Some(closure) => closure.load_order.iter().map(|module| (&module.name, &module.path)).collect(),
+        None => folder.files().collect(),
+    };
+    for (name, path) in read {
+        if sums.get(name) != Some(&sha256_of_file(path)?) {
+            return Ok(Some((path.clone(), "is not what was unpacked")));
         }
     }
-    Ok(())
+    Ok(None)
 }

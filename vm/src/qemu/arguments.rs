@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::Kernel;
 use crate::accel::Accelerator;
 use crate::kernel::Setting;
 use crate::machine::Config;
+use crate::{Kernel, Qemu};
 
 /// The file descriptors that QEMU inherits. Streams are ends of socket pairs, and files are open already: no file in the
 /// file system is left behind when a run is killed, and no path needs quoting.
@@ -38,6 +38,8 @@ pub enum Role {
     Template,
     /// To go on from what was saved: it maps the file, and keeps its writes to itself.
     Clone,
+    /// As a clone, and to be copied from outside.
+    Original,
 }
 
 /// Where the guest's console goes.
@@ -67,12 +69,13 @@ const COMMAND_LINE: [&str; 7] = [
 pub fn arguments(config: &Config, role: Role, screen: Screen) -> Vec<OsString> {
     let mut all = Vec::new();
     all.extend(bare().map(OsString::from));
+    all.extend(confinement(&config.qemu, role).into_iter().map(OsString::from));
     all.extend(processor(config.accelerator, config.cpus).map(OsString::from));
     all.extend(memory(config.memory_mib, role).into_iter().map(OsString::from));
     all.extend(console(screen).into_iter().map(OsString::from));
     all.extend(channel().map(OsString::from));
     all.extend(monitor().map(OsString::from));
-    if role == Role::Clone {
+    if matches!(role, Role::Clone | Role::Original) {
         // A clone boots nothing: without the kernel QEMU starts 14 ms earlier and keeps 15 MB less.
         all.extend(["-incoming", "defer"].map(OsString::from));
     } else {
@@ -86,6 +89,7 @@ pub fn arguments(config: &Config, role: Role, screen: Screen) -> Vec<OsString> {
 pub fn by_hand(config: &Config) -> Vec<OsString> {
     let mut all = Vec::new();
     all.extend(bare().map(OsString::from));
+    all.extend(confinement(&config.qemu, Role::Boot).into_iter().map(OsString::from));
     all.extend(processor(config.accelerator, config.cpus).map(OsString::from));
     all.extend(memory(config.memory_mib, Role::Boot).into_iter().map(OsString::from));
     let console = ["-chardev", "file,id=console,path=/dev/stderr,append=on", "-serial", "chardev:console"];
@@ -98,6 +102,22 @@ pub fn by_hand(config: &Config) -> Vec<OsString> {
 /// No device, no configuration file and no window that is not asked for.
 fn bare() -> [&'static str; 5] {
     ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
+}
+
+/// What a guest would gain that breaks out of an emulated device: QEMU forbids itself, by seccomp(2), all that it does not need
+/// once it runs. It starts no program, becomes no other user, and gives itself no priority.
+pub(crate) const CONFINED: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+/// One that is copied makes the copy itself, by clone(2), which is a part of `spawn`: its copies are forbidden that when they are
+/// made. It runs no guest's code but the exercise that we give it.
+const CONFINED_TO_COPY: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=allow,resourcecontrol=deny";
+
+/// Costs nothing that can be measured next to QEMU without: neither a boot nor a clone takes longer.
+fn confinement(qemu: &Qemu, role: Role) -> Vec<&'static str> {
+    match (&qemu.unconfined, role) {
+        (Some(_), _) => Vec::new(),
+        (None, Role::Original) => vec!["-sandbox", CONFINED_TO_COPY],
+        (None, _) => vec!["-sandbox", CONFINED],
+    }
 }
 
 fn processor(accelerator: Accelerator, cpus: u32) -> [String; 6] {
@@ -118,7 +138,7 @@ fn memory(mib: u32, role: Role) -> Vec<String> {
     let share = match role {
         Role::Boot => return ["-machine", machine, "-m", &mib.to_string()].map(str::to_owned).into(),
         Role::Template => "on",
-        Role::Clone => "off",
+        Role::Clone | Role::Original => "off",
     };
     let file = format!("/proc/self/fd/{}", fd::RAM);
     vec![

@@ -6,7 +6,7 @@ use vm::{Config, Initramfs, Kernel, Qemu};
 
 fn config(accelerator: Accelerator) -> Config {
     Config {
-        qemu: Qemu { program: "/usr/bin/qemu".into(), version: "7.2".into() },
+        qemu: Qemu { program: "/usr/bin/qemu".into(), version: "7.2".into(), unconfined: None },
         kernel: Kernel::of_image("/k/bzImage"),
         initramfs: Initramfs {
             path: "/c/initramfs.cpio".into(),
@@ -36,6 +36,7 @@ fn tcg() {
     -no-user-config
     -display none
     -no-reboot
+    -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
     -accel tcg
     -cpu max,la57=off,cx16=off
     -smp 1
@@ -74,6 +75,24 @@ fn a_clone_maps_the_memory_privately_and_boots_nothing() {
     + -object memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/6,share=off
     + -incoming defer
     ");
+}
+
+#[test]
+fn one_that_is_copied_makes_its_copies_itself() {
+    let config = config(Accelerator::Tcg);
+    insta::assert_snapshot!(difference(&text(&config, Role::Clone), &text(&config, Role::Original)), @r"
+    - -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
+    + -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=allow,resourcecontrol=deny
+    ");
+}
+
+#[test]
+fn one_that_cannot_confine_itself_is_not_asked_to() {
+    let mut config = config(Accelerator::Tcg);
+    config.qemu.unconfined = Some("there is no seccomp".into());
+    for role in [Role::Boot, Role::Template, Role::Clone, Role::Original] {
+        assert!(!text(&config, role).contains("-sandbox"));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::guest::{Steps, cache, distro, init};
 use vm::kernel::{Setting, resolve};
 use vm::modules::closure;
-use vm::{Cache, Silent};
+use vm::{Cache, Error, Silent};
 
 #[test]
 fn what_is_cached_is_not_fetched() {
@@ -50,8 +50,18 @@ fn dependencies_come_first() {
     assert_eq!(names.len(), closure.load_order.len(), "each once");
 }
 
-#[test]
-fn a_damaged_module_is_told() {
+/// Changes the last byte.
+fn change(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[rstest::rstest]
+#[case::changed(change)]
+#[case::cut(|path: &Path| fs::write(path, b"\x7fELF").unwrap())]
+#[case::gone(|path: &Path| fs::remove_file(path).unwrap())]
+fn a_module_that_is_damaged_or_gone_is_told_and_its_kernel_is_thrown_away(#[case] damage: fn(&Path)) {
     distro();
     let folder = tempfile::tempdir().unwrap();
     let copy = Cache::at(folder.path()).unwrap();
@@ -64,11 +74,11 @@ fn a_damaged_module_is_told() {
     assert!(status.unwrap().success());
     let kernel = resolve("distro", &copy, &Silent).unwrap();
     let path = closure(&kernel, &["veth"]).unwrap().load_order.pop().unwrap().path;
-    let mut bytes = fs::read(&path).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&path, bytes).unwrap();
-    let error = vm::prepare(&copy, &kernel, &["veth"], init(), &[], &Silent).unwrap_err().to_string();
-    assert!(error.contains("veth.ko") && error.contains("delete its kernel's folder"), "{error}");
+    damage(&path);
+    let error = vm::prepare(&copy, &kernel, &["veth"], init(), &[], &Silent).unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(error, Error::Damaged { .. }) && told.contains("veth.ko"), "{told}");
+    assert!(!kernel.image.exists(), "it is not used again");
 }
 
 #[test]
@@ -111,7 +121,7 @@ fn a_module_of_a_kernel_that_came_alone_may_be_built_in_or_not() {
 #[case::text(b"hello", "is not a kernel", "give a bzImage")]
 #[case::empty(b"", "is empty", "give a bzImage")]
 #[case::gzip(b"\x1f\x8b\x08\0", "is compressed with gzip", "gunzip")]
-#[case::package(b"!<arch>\ndebian-binary", "is a Debian package", "dpkg-deb -x")]
+#[case::package(b"!<arch>\ndebian-binary", "is a damaged package", "take a whole one")]
 #[case::elf_i386(
     b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0",
     "is a kernel for i686",
@@ -152,7 +162,7 @@ fn a_kernel_for_another_architecture() {
 fn a_tree_that_was_not_built() {
     let folder = tempfile::tempdir().unwrap();
     let refused = || resolve(folder.path().to_str().unwrap(), &cache(), &Silent).unwrap_err().to_string();
-    assert!(refused().contains("is no kernel tree"), "{}", refused());
+    assert!(refused().contains("is no kernel tree, and has no boot/vmlinuz-RELEASE"), "{}", refused());
     fs::write(folder.path().join("Kbuild"), "").unwrap();
     assert!(refused().contains("has no ") && refused().contains("make bzImage"), "{}", refused());
 }
@@ -190,4 +200,63 @@ fn a_built_tree() {
         assert_eq!(tree.config("CONFIG_PID_NS"), Some(Setting::Yes));
         assert!(closure(&tree, &["veth"]).unwrap().provides("veth"));
     }
+}
+
+/// Two kernels in one folder, as in a machine's own root.
+#[test]
+fn several_kernels_in_one_folder_are_named() {
+    let (kernel, root) = (distro(), tempfile::tempdir().unwrap());
+    fs::create_dir(root.path().join("boot")).unwrap();
+    let other = root.path().join("lib/modules/6.6.6-other");
+    fs::create_dir_all(&other).unwrap();
+    fs::copy(&kernel.image, root.path().join(format!("boot/vmlinuz-{}", kernel.release))).unwrap();
+    fs::write(other.join("vmlinuz"), boot_image("6.6.6-other (x)")).unwrap();
+    let spec = root.path().to_str().unwrap();
+    let error = resolve(spec, &cache(), &Silent).unwrap_err().to_string();
+    let first = format!("{} (boot/vmlinuz-{})", kernel.release, kernel.release);
+    assert!(
+        error.contains(&first) && error.contains("6.6.6-other (lib/modules/6.6.6-other/vmlinuz)"),
+        "{error}"
+    );
+    // The way out leads out.
+    let given = error.split_once("give one of them with the folder of its modules: ").unwrap().1;
+    fs::create_dir_all(root.path().join("lib/modules").join(&kernel.release)).unwrap();
+    assert_eq!(resolve(given, &cache(), &Silent).unwrap().sha256, kernel.sha256);
+}
+
+/// The head of a bzImage, and nothing behind it.
+fn boot_image(banner: &str) -> Vec<u8> {
+    let mut head = vec![0; 0x400];
+    head[0x1fe..0x200].copy_from_slice(&[0x55, 0xaa]);
+    head[0x202..0x206].copy_from_slice(b"HdrS");
+    head[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    head[0x300..0x300 + banner.len()].copy_from_slice(banner.as_bytes());
+    head
+}
+
+#[test]
+fn what_one_would_wait_for_or_read_without_end_is_no_kernel() {
+    let folder = tempfile::tempdir().unwrap();
+    let [pipe, large, link] = ["pipe", "large", "link"].map(|name| folder.path().join(name));
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    fs::File::create(&large).unwrap().set_len(5 << 30).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+    let refused = |path: &Path| {
+        let path = path.to_str().unwrap();
+        let checked = vm::kernel::check(path).unwrap_err().to_string();
+        assert_eq!(resolve(path, &cache(), &Silent).unwrap_err().to_string(), checked);
+        checked
+    };
+    assert!(
+        refused(&pipe).contains("pipe: is no regular file, and no folder; give a bzImage"),
+        "{}",
+        refused(&pipe)
+    );
+    assert!(refused(&link).contains("/dev/zero: is no regular file"), "{}", refused(&link));
+    assert!(
+        refused(&large).contains("has 5368 MB, which is more than any kernel has"),
+        "{}",
+        refused(&large)
+    );
 }

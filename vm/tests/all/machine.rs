@@ -115,6 +115,22 @@ fn a_truncated_initramfs_is_told_apart() {
     assert!(matches!(ending, Ending::Panic(_)), "{ending:?}");
 }
 
+/// A kernel that is damaged so that it stops where there is no console yet: what unpacks it finds out, and halts.
+#[test]
+fn a_kernel_that_prints_nothing_is_not_waited_for() {
+    let mut config = config();
+    let mut image = std::fs::read(&config.kernel.image).unwrap();
+    let middle = image.len() / 2;
+    image[middle..middle + 4096].fill(0xa5);
+    let folder = tempfile::tempdir().unwrap();
+    config.kernel.image = folder.path().join("vmlinuz");
+    std::fs::write(&config.kernel.image, image).unwrap();
+    let mut machine = Machine::boot(&config).unwrap();
+    let ending = machine.wait_until_ready(Instant::now() + 3 * PATIENCE).unwrap_err();
+    assert!(matches!(ending, Ending::Silence(length) if length < PATIENCE), "{ending:?}");
+    assert!(ending.to_string().starts_with("the guest printed nothing for 30 s"), "{ending}");
+}
+
 pub(crate) fn running(pid: u32) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }

@@ -1,6 +1,7 @@
 //! Tests of the crate as its callers see it; most of them boot machines on the distribution's own kernel.
 
 mod arguments;
+mod confinement;
 mod guest;
 mod kernels;
 mod machine;

@@ -132,7 +132,8 @@ fn a_run_that_is_killed_half_way_leaves_nothing_that_harms() {
 fn a_full_disk_is_told() {
     let folder = tempfile::tempdir().unwrap();
     config();
-    let script = r#"mount -t tmpfs -o size=60m none "$0" && exec "$@" --exact template::victim --nocapture"#;
+    let script =
+        r#"mount -t tmpfs -o size=60m,mode=700 none "$0" && exec "$@" --exact template::victim --nocapture"#;
     let output = Command::new("unshare")
         .args(["--map-root-user", "--mount", "sh", "-c", script])
         .arg(folder.path())

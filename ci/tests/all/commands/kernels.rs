@@ -101,13 +101,31 @@ fn a_kernel_that_cannot_be_had_costs_its_own_scenarios() {
     assert_eq!(run.kernels[0].release, "");
 }
 
+/// Who reads the reports only is told, too.
 #[test]
-fn the_only_kernel_that_cannot_be_had_is_an_error() {
+fn that_the_only_kernel_cannot_be_had_is_in_every_report() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("bzImage");
     std::fs::write(&broken, "hello").unwrap();
-    let said = said(&vm_test(&["--kernel", broken.to_str().unwrap(), "uts/hostname"]).code(3));
-    assert!(said.contains("error: ") && said.contains("is not a kernel"), "{said}");
+    let formats = ["json", "junit", "ktap", "markdown", "html", "github"];
+    let reports = formats.map(|format| format!("--report={format}={}", folder.path().join(format).display()));
+    let mut arguments = vec!["--kernel", broken.to_str().unwrap(), "uts/hostname", "uts/domainname"];
+    arguments.extend(reports.iter().map(String::as_str));
+    let assert = vm_test(&arguments).code(3);
+    let (said, told) = (said(&assert), printed(&assert));
+    let reason = "is not a kernel: it has no boot header";
+    assert!(said.contains("error: ") && said.contains(reason), "{said}");
+    assert!(
+        told.contains("0 pass, 0 fail, 0 skip, 0 error, 2 miss") && told.contains("no machine: "),
+        "{told}"
+    );
+    for format in formats {
+        let report = std::fs::read_to_string(folder.path().join(format)).unwrap();
+        assert!(report.contains(reason), "{format}: {report}");
+    }
+    let run = harness::report::read(&folder.path().join("json")).unwrap();
+    assert!(run.kernels[0].accel_reason.contains(reason));
+    assert_eq!((run.totals.miss, run.results.len()), (2, 2));
 }
 
 #[rstest::rstest]

@@ -75,7 +75,7 @@ fn start_with(what: &str, error: Stdio) -> (Subject, Result<Original, Unforkable
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "ready"));
-    let original = Original::new(child.id(), (hatch, 0));
+    let original = Original::new(child.id(), (hatch, 0), true);
     (Subject(child), original)
 }
 
@@ -200,6 +200,6 @@ fn what_is_held_ends_with_who_holds_it() {
 fn a_process_at_work_is_not_forked() {
     let subject = Subject(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
     let (hatch, _end) = UnixStream::pair().unwrap();
-    let refused = Original::new(subject.0.id(), (hatch, 0)).err().expect("it never waits");
+    let refused = Original::new(subject.0.id(), (hatch, 0), true).err().expect("it never waits");
     assert!(matches!(refused, Unforkable::Restless), "{refused}");
 }

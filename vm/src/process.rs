@@ -1,4 +1,13 @@
-//! QEMU's process: born so that it dies with its parent, and always waited for.
+//! Processes that we start: none outlives us, however we end, and each is waited for.
+//!
+//! ```text
+//! QEMU           one process, in a group of its own; the kernel kills it with us (PR_SET_PDEATHSIG)
+//! every other    a process group that is killed as a whole: at its time limit, at its end, and with us
+//! ```
+//! The signal at a parent's death reaches the child alone, and apt-get, cargo and make have children of their own. So they
+//! run beside a shell that waits for the end of a pipe which only we hold, and that kills its own group then.
+
+mod tool;
 
 use std::ffi::OsString;
 use std::io;
@@ -12,21 +21,34 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+
+pub use tool::Tool;
+
+/// What is killed when a process is not to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// It has no children.
+    Alone,
+    /// It leads a process group.
+    Group,
+}
 
 /// A child of this process. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: Pid,
+    extent: Extent,
     /// How it ended: its number may be another's by now.
     status: Option<ExitStatus>,
 }
 
 impl Process {
+    /// A child that has no children.
     pub(crate) fn new(pid: Pid) -> Self {
-        Process { pid, status: None }
+        Process { pid, extent: Extent::Alone, status: None }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -34,7 +56,7 @@ impl Process {
     }
 
     /// Waits for its end, and kills it when patience is at its end.
-    pub(super) fn wait(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+    pub(crate) fn wait(&mut self, patience: Duration) -> io::Result<ExitStatus> {
         let until = Instant::now() + patience;
         while Instant::now() < until {
             if let Some(status) = self.look(WaitPidFlag::WNOHANG)? {
@@ -46,9 +68,17 @@ impl Process {
             if let Some(status) = self.status {
                 return Ok(status);
             }
-            kill(self.pid, Signal::SIGKILL)?;
+            match self.extent {
+                Extent::Alone => kill(self.pid, Signal::SIGKILL)?,
+                Extent::Group => killpg(self.pid, Signal::SIGKILL)?,
+            }
             self.look(WaitPidFlag::empty())?;
         }
+    }
+
+    /// How it ended; `None` while it runs.
+    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.look(WaitPidFlag::WNOHANG)
     }
 
     fn look(&mut self, flags: WaitPidFlag) -> io::Result<Option<ExitStatus>> {
@@ -73,9 +103,9 @@ impl Drop for Process {
     }
 }
 
-/// The command for a program that is killed when this process ends, even by SIGKILL. `filter`: a descriptor that it inherits,
-/// of a file that says what it may call (util-linux 2.41).
-pub(super) fn command(program: &Path, arguments: &[OsString], filter: Option<RawFd>) -> Command {
+/// The command for a program without children that is killed when this process ends, even by SIGKILL. `filter`: a descriptor
+/// that it inherits, of a file that says what it may call (util-linux 2.41).
+pub(crate) fn command(program: &Path, arguments: &[OsString], filter: Option<RawFd>) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
     if let Some(filter) = filter {
@@ -90,14 +120,14 @@ pub(super) fn command(program: &Path, arguments: &[OsString], filter: Option<Raw
 }
 
 /// Takes the terminal away from a program, but for its errors, which are among the file descriptors that it inherits.
-pub(super) fn detach(command: &mut Command) {
+pub(crate) fn detach(command: &mut Command) {
     command.stdin(Stdio::null()).stdout(Stdio::null());
     // The terminal's Ctrl-C is for us: we end QEMU when it is time.
     command.process_group(0);
 }
 
 /// Starts it, with these file descriptors and no others.
-pub(super) fn start(mut command: Command, inherited: Vec<FdMapping>) -> io::Result<Process> {
+pub(crate) fn start(mut command: Command, inherited: Vec<FdMapping>) -> io::Result<Process> {
     command.fd_mappings(inherited).map_err(io::Error::other)?;
     spawn(command)
 }
@@ -106,11 +136,11 @@ type Order = (Command, Sender<io::Result<Process>>);
 
 /// The parent-death signal comes when the *thread* ends that made the child (prctl(2), PR_SET_PDEATHSIG). So one thread
 /// makes all of them, and lives as long as the process.
-static NURSERY: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
+static SPAWNER: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
     let (sender, orders) = channel::<Order>();
     std::thread::spawn(move || {
         for (mut command, answer) in orders {
-            // Whoever asked is waiting; if not, the child ends with the answer.
+            // The one who asked is waiting; if not, the child ends with the answer.
             let _ = answer
                 .send(command.spawn().map(|child| Process::new(Pid::from_raw(child.id().cast_signed()))));
         }
@@ -121,6 +151,6 @@ static NURSERY: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
 fn spawn(command: Command) -> io::Result<Process> {
     let (answer, child) = channel();
     let lost = || io::Error::other("the thread that starts processes is gone");
-    NURSERY.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer)).map_err(|_| lost())?;
+    SPAWNER.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer)).map_err(|_| lost())?;
     child.recv().map_err(|_| lost())?
 }

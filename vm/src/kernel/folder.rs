@@ -1,0 +1,60 @@
+//! A folder that a kernel was installed or unpacked into: `make install modules_install` with `INSTALL_PATH` and
+//! `INSTALL_MOD_PATH`, or the content of a package.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::image::Image;
+use super::local;
+use crate::{Error, Result};
+
+/// The image of the only kernel in a folder; `None` if there is none.
+///
+/// # Errors
+/// There are several: all of them are named.
+pub(super) fn image(root: &Path) -> Result<Option<PathBuf>> {
+    let mut kernels: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for path in images(root) {
+        // Fedora has one image in two places.
+        kernels.entry(release(&path)).or_insert(path);
+    }
+    if kernels.len() > 1 {
+        let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+        let named: Vec<_> =
+            kernels.iter().map(|(release, path)| format!("{release} ({})", below(path))).collect();
+        let first = kernels.values().next().map(|path| path.display().to_string()).unwrap_or_default();
+        let way_out = format!("give one of them with the folder of its modules: {first}:{}", root.display());
+        return Err(Error::unusable(root, format!("has several kernels: {}", named.join(", ")), way_out));
+    }
+    Ok(kernels.into_values().next())
+}
+
+/// `boot/vmlinuz-RELEASE`, `vmlinuz-RELEASE`, `vmlinuz`, or `lib/modules/RELEASE/vmlinuz` where the modules are.
+fn images(root: &Path) -> Vec<PathBuf> {
+    let modules =
+        ["usr/lib/modules", "lib/modules"].into_iter().flat_map(|folder| entries(&root.join(folder)));
+    let beside = modules.map(|folder| folder.join("vmlinuz"));
+    let named = ["boot", ""].into_iter().flat_map(|folder| entries(&root.join(folder)));
+    named.filter(|path| is_named_so(path)).chain(beside).filter(|path| path.is_file()).collect()
+}
+
+/// installkernel(8) keeps the image before as `.old`.
+fn is_named_so(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("vmlinuz") && !name.ends_with(".old")
+}
+
+/// What an image tells of its release, or what its name does. One that tells nothing is told of when it is read.
+fn release(image: &Path) -> String {
+    let head = Image::read(image).ok();
+    head.and_then(|head| local::release_of(&head, image).ok()).unwrap_or_else(|| image.display().to_string())
+}
+
+/// In the order of their names; nothing of what is no folder.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
