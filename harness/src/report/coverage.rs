@@ -7,6 +7,7 @@ use super::{Kernel, Outcome, Run};
 use crate::catalogue;
 use crate::diagnostic::plural;
 use crate::judge::Status;
+use crate::shard::Shard;
 
 /// How much is proven, in a line.
 pub fn coverage(run: &Run) -> String {
@@ -22,9 +23,10 @@ pub fn coverage(run: &Run) -> String {
     )
 }
 
-/// Returns what has to be said of a run of which nothing passed: it is not green, whatever it did not find.
+/// Returns what has to be said of a run of which nothing passed: it is not green, whatever it did not find. Of a shard it is
+/// not said: what is merged of all of them is the run.
 pub fn nothing_proven(run: &Run) -> Option<String> {
-    let nothing = run.totals.pass == 0 && !run.results.is_empty();
+    let nothing = run.totals.pass == 0 && !run.results.is_empty() && run.shard == Shard::WHOLE;
     nothing.then(|| format!("nothing was proven: {}, none passed", plural(run.results.len(), "result")))
 }
 

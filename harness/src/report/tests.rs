@@ -269,9 +269,8 @@ fn a_run_of_which_nothing_passed_is_told_and_so_is_what_was_skipped() {
         github::render(&run)
             .starts_with(&format!("::error title={}", nothing.replace(':', "%3A").replace(',', "%2C")))
     );
-    run.results.clear();
-    run.totals = Totals::default();
-    assert_eq!(nothing_proven(&run), None, "a shard may be empty");
+    run.shard = "1/2".parse().unwrap();
+    assert_eq!(nothing_proven(&run), None, "the others may have passed");
 }
 
 #[test]
