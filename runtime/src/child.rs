@@ -13,7 +13,9 @@ use crate::net::Net;
 use crate::spec::{Namespace, Root, Spec};
 use crate::step::{About, Fault, Step};
 use crate::steps::{Phase, Planned, in_user_namespace, unshared};
-use crate::sys::{Errno, capability, credentials, descriptor, file, namespace, process, signal};
+use crate::sys::{
+    Errno, capability, credentials, descriptor, file, namespace, process, seccomp, signal, terminal,
+};
 use crate::tree::Tree;
 use crate::{dev, init, mounts, root};
 
@@ -112,6 +114,7 @@ impl Child<'_> {
             Step::BecomeRoot => Ok(become_root()?),
             Step::DieWithParent => self.die_with_parent(),
             Step::NewSession => Ok(process::new_session()?),
+            Step::Terminal => Ok(terminal::take_control(self.job.terminal.as_ref().ok_or(Errno::EPROTO)?)?),
             Step::Unshare => Ok(namespace::unshare(Namespace::Cgroup)?),
             Step::Hostname => Ok(namespace::set_hostname(spec.hostname.as_deref().unwrap_or_default())?),
             Step::Domainname => {
@@ -150,6 +153,7 @@ impl Child<'_> {
             Step::Ids => self.ids(),
             Step::Capabilities => self.capabilities(),
             Step::NoNewPrivileges => Ok(process::no_new_privileges()?),
+            Step::ForbidTyping => Ok(seccomp::forbid_typing()?),
             Step::WorkingDirectory => working_directory(&spec.cwd),
             Step::Umask => {
                 credentials::set_umask(spec.umask);
@@ -253,8 +257,8 @@ impl Step {
     /// The steps that only take away.
     pub(crate) fn is_confinement(self) -> bool {
         use Step::{
-            Bounding, Capabilities, CloseDescriptors, Execute, Ids, Init, NoNewPrivileges, Rlimit, Stdio,
-            Umask, WorkingDirectory,
+            Bounding, Capabilities, CloseDescriptors, Execute, ForbidTyping, Ids, Init, NoNewPrivileges,
+            Rlimit, Stdio, Umask, WorkingDirectory,
         };
         matches!(
             self,
@@ -263,6 +267,7 @@ impl Step {
                 | Ids
                 | Capabilities
                 | NoNewPrivileges
+                | ForbidTyping
                 | WorkingDirectory
                 | Umask
                 | Stdio

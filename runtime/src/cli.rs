@@ -7,6 +7,7 @@ mod message;
 mod protect;
 mod run;
 mod supervise;
+mod terminal;
 mod words;
 
 use std::ffi::OsString;

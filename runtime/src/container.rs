@@ -6,7 +6,7 @@ use crate::launch::{Job, launch};
 use crate::running::{Running, Teardown};
 use crate::spec::Spec;
 use crate::step::{Failure, Side, Step};
-use crate::steps::steps;
+use crate::steps::{steps, with_terminal};
 use crate::sys::{self, Errno, descriptor};
 use crate::trace::{Trace, Tracer};
 
@@ -15,6 +15,7 @@ pub struct Container<'a> {
     spec: &'a Spec,
     program: Option<OwnedFd>,
     stdio: Option<[OwnedFd; 3]>,
+    terminal: Option<OwnedFd>,
     trace: Option<&'a mut dyn FnMut(&Trace)>,
     cancel: Option<OwnedFd>,
 }
@@ -22,7 +23,7 @@ pub struct Container<'a> {
 impl<'a> Container<'a> {
     /// A container as specified.
     pub fn new(spec: &'a Spec) -> Self {
-        Container { spec, program: None, stdio: None, trace: None, cancel: None }
+        Container { spec, program: None, stdio: None, terminal: None, trace: None, cancel: None }
     }
 
     /// Executes this open file, with the specification's arguments: it need not exist in the container's root.
@@ -36,6 +37,14 @@ impl<'a> Container<'a> {
     #[must_use]
     pub fn stdio(mut self, stdio: [OwnedFd; 3]) -> Self {
         self.stdio = Some(stdio);
+        self
+    }
+
+    /// This terminal, which must be no session's yet, controls the program's session: Ctrl-C there is its signal. It takes a
+    /// session of its own ([`Spec::new_session`]), and is not among the standard descriptors unless it is given there too.
+    #[must_use]
+    pub fn terminal(mut self, terminal: OwnedFd) -> Self {
+        self.terminal = Some(terminal);
         self
     }
 
@@ -62,10 +71,11 @@ impl<'a> Container<'a> {
         check(self.spec)?;
         let job = Job {
             spec: self.spec,
-            plan: steps(self.spec),
+            plan: if self.terminal.is_some() { with_terminal(steps(self.spec)) } else { steps(self.spec) },
             entry: None,
             program: self.program,
             stdio: self.stdio.map(above_standard).transpose().map_err(channel)?,
+            terminal: self.terminal,
             traced: self.trace.is_some(),
             cancel: self.cancel,
         };

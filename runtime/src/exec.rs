@@ -10,7 +10,7 @@ use crate::names::namespaces;
 use crate::running::{Process, Teardown};
 use crate::spec::{Namespace, Peer, Spec};
 use crate::step::{Failure, Side, Step};
-use crate::steps::{Phase, Planned, steps};
+use crate::steps::{Phase, Planned, steps, with_terminal};
 use crate::sys::process::Status;
 use crate::sys::{self, Signal};
 use crate::trace::Tracer;
@@ -23,6 +23,7 @@ pub struct Exec {
     env: Option<BTreeMap<String, String>>,
     program: Option<OwnedFd>,
     stdio: Option<[OwnedFd; 3]>,
+    terminal: Option<OwnedFd>,
 }
 
 impl Exec {
@@ -42,6 +43,13 @@ impl Exec {
     #[must_use]
     pub fn stdio(mut self, stdio: [OwnedFd; 3]) -> Self {
         self.stdio = Some(stdio);
+        self
+    }
+
+    /// This terminal controls the program's session, as [`crate::Container::terminal`] has it.
+    #[must_use]
+    pub fn terminal(mut self, terminal: OwnedFd) -> Self {
+        self.terminal = Some(terminal);
         self
     }
 
@@ -67,10 +75,11 @@ impl Exec {
         let spec = self.specify(leader, container)?;
         let job = Job {
             spec: &spec,
-            plan: plan(&spec),
+            plan: if self.terminal.is_some() { with_terminal(plan(&spec)) } else { plan(&spec) },
             entry: Some(leader),
             program: self.program,
             stdio: self.stdio.map(above_standard).transpose().map_err(channel)?,
+            terminal: self.terminal,
             traced: false,
             cancel: None,
         };

@@ -33,6 +33,16 @@ fn program(failure: &Failure) -> Option<&'static str> {
         (Step::Bounding | Step::Ids | Step::NewSession, Errno::EPERM) => {
             "run it as root, or with an own user namespace (--user)"
         }
+        (Step::Terminal, Errno::EPERM) => {
+            "a terminal of its own takes a session of its own, and must not control another one: `new-session = true`"
+        }
+        (Step::ForbidTyping, Errno::EACCES) => {
+            "a filter of system calls takes no_new_privs or CAP_SYS_ADMIN: with a session of its own (--new-session=true) none \
+                 is needed"
+        }
+        (Step::ForbidTyping, Errno::EINVAL | Errno::ENOSYS) => {
+            "the kernel lacks filters of system calls (CONFIG_SECCOMP_FILTER): take a session of its own (--new-session=true)"
+        }
         (Step::Capabilities, Errno::EPERM) => {
             "the caller does not have these capabilities itself: leave them out (--cap-drop)"
         }

@@ -21,6 +21,8 @@ pub(crate) struct Job<'a> {
     pub(crate) entry: Option<i32>,
     pub(crate) program: Option<OwnedFd>,
     pub(crate) stdio: Option<[OwnedFd; 3]>,
+    /// The terminal that is to control the program's session.
+    pub(crate) terminal: Option<OwnedFd>,
     /// Whether the child reports each step and waits for leave to go on.
     pub(crate) traced: bool,
     /// When it has something to read before the program runs, the job is given up.

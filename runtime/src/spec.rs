@@ -84,7 +84,8 @@ pub struct Spec {
     pub groups: Vec<u32>,
     /// File mode creation mask.
     pub umask: u32,
-    /// Start a new session, so that the container has no controlling terminal of the caller (CVE-2017-5226).
+    /// Start a new session, so that the container has no controlling terminal of the caller (CVE-2017-5226). Without it a filter
+    /// of system calls (seccomp) refuses to type into a terminal: TIOCSTI and TIOCLINUX.
     pub new_session: bool,
     /// Run as PID 1 a small init that forwards signals and reaps orphans; the program is its child.
     pub init: bool,

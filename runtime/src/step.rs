@@ -63,6 +63,8 @@ steps! {
     DieWithParent = "die-with-parent",
     /// setsid(2)
     NewSession = "new-session",
+    /// The terminal that was made for the container becomes its controlling one. TIOCSCTTY
+    Terminal = "terminal",
     /// sethostname(2)
     Hostname = "hostname",
     /// setdomainname(2)
@@ -113,6 +115,8 @@ steps! {
     Capabilities = "capabilities",
     /// PR_SET_NO_NEW_PRIVS
     NoNewPrivileges = "no-new-privileges",
+    /// seccomp(2): nothing is typed into the terminal that is shared.
+    ForbidTyping = "forbid-typing",
     /// chdir(2)
     WorkingDirectory = "working-directory",
     /// umask(2)

@@ -65,6 +65,16 @@ pub fn steps(spec: &Spec) -> Vec<Planned> {
     plan.steps
 }
 
+/// The plan for a container with a terminal of its own.
+pub(crate) fn with_terminal(mut plan: Vec<Planned>) -> Vec<Planned> {
+    // Only the leader of a session can give it a terminal.
+    let led = plan.iter().position(|planned| planned.step == Step::NewSession);
+    let build = plan.iter().position(|planned| planned.phase == Phase::Build);
+    let at = led.map(|at| at + 1).or(build).unwrap_or(plan.len());
+    plan.insert(at, Planned { phase: Phase::Build, step: Step::Terminal, index: None });
+    plan
+}
+
 /// The namespaces that unshare(2) makes before the parent does its part; the cgroup namespace must wait for that.
 pub(crate) fn unshared(spec: &Spec) -> Vec<Namespace> {
     use Namespace::{Ipc, Mount, Net, Uts};
@@ -176,6 +186,8 @@ fn confined(spec: &Spec, plan: &mut Plan) {
     plan.at(Phase::Build)
         // Raising a limit needs a capability that is about to go.
         .when(!spec.rlimits.is_empty(), Step::Rlimit)
+        // A filter takes CAP_SYS_ADMIN, which is about to go too, or no_new_privs.
+        .when(!spec.new_session && !spec.no_new_privileges, Step::ForbidTyping)
         // Dropping from the bounding set needs CAP_SETPCAP, which the ids' change may take.
         .always(Step::Bounding)
         .always(Step::Ids)
@@ -183,6 +195,7 @@ fn confined(spec: &Spec, plan: &mut Plan) {
         // The change of the user id cleared it.
         .when(spec.die_with_parent, Step::DieWithParent)
         .when(spec.no_new_privileges, Step::NoNewPrivileges)
+        .when(!spec.new_session && spec.no_new_privileges, Step::ForbidTyping)
         // As the user who will work there.
         .always(Step::WorkingDirectory)
         .always(Step::Umask)

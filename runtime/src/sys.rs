@@ -12,6 +12,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod probe;
 pub mod process;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod terminal;

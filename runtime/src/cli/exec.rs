@@ -9,6 +9,7 @@ use clap::Args;
 use super::message::Message;
 use super::protect;
 use super::supervise::{Watched, supervise};
+use super::terminal::Terminal;
 use crate::caps::short;
 use crate::exec::{Exec, Joined};
 use crate::spec::{Capabilities, Spec};
@@ -29,6 +30,9 @@ pub(super) struct ExecCommand {
     /// Working directory inside
     #[arg(long, value_name = "DIR", default_value = "/")]
     cwd: PathBuf,
+    /// Whether the program gets a session of its own, and a terminal of its own where the caller has one
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    new_session: bool,
     /// The program and its arguments
     #[arg(last = true, value_name = "CMD", required = true)]
     command: Vec<String>,
@@ -43,13 +47,18 @@ impl ExecCommand {
         container.uid = self.uid;
         container.gid = self.gid;
         container.cwd = self.cwd;
-        container.new_session = !interactive;
+        container.new_session = self.new_session;
         if let (true, Ok(kind)) = (interactive, std::env::var("TERM")) {
             container.env.insert("TERM".into(), kind);
         }
         signal::block_all()?;
-        let mut joined = Exec::new(self.command).within(self.pid, &container)?;
-        supervise(&mut joined, interactive)
+        let terminal = Terminal::of_caller(self.new_session)?;
+        let mut exec = Exec::new(self.command);
+        if let Some((controlling, stdio)) = terminal.of_program()? {
+            exec = exec.terminal(controlling).stdio(stdio);
+        }
+        let mut joined = exec.within(self.pid, &container)?;
+        supervise(&mut joined, terminal)
     }
 }
 

@@ -167,6 +167,9 @@ struct Process {
     /// Limit of the cgroup: memory.max=64M
     #[arg(long, value_name = "FILE=VALUE", requires = "cgroup")]
     limit: Vec<Pair<String, String>>,
+    /// Whether the program gets a session of its own, and a terminal of its own where the caller has one [default: true]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set)]
+    new_session: Option<bool>,
     /// Descriptor beyond 0, 1 and 2 that the program keeps
     #[arg(long, value_name = "FD")]
     keep_fd: Vec<i32>,
@@ -183,12 +186,10 @@ impl Flags {
         if !self.command.is_empty() {
             spec.args = self.command;
         }
-        if terminal::is_terminal(std::io::stdin()) {
-            // The program is to have the terminal, so it stays in the caller's session.
-            spec.new_session = false;
-            if let Ok(kind) = std::env::var("TERM") {
-                spec.env.entry("TERM".into()).or_insert(kind);
-            }
+        if terminal::is_terminal(std::io::stdin())
+            && let Ok(kind) = std::env::var("TERM")
+        {
+            spec.env.entry("TERM".into()).or_insert(kind);
         }
         spec.check()?;
         Ok(spec)
@@ -286,6 +287,7 @@ impl Process {
             let limits = self.limit.into_iter().map(|Pair(file, value)| (file, value)).collect();
             spec.cgroup = Some(Cgroup { name, limits });
         }
+        spec.new_session = self.new_session.unwrap_or(spec.new_session);
         spec.keep_fds.extend(self.keep_fd);
     }
 }

@@ -25,14 +25,10 @@ pub(super) fn is_needed(spec: &Spec) -> bool {
 
 /// Goes on as a sealed copy of this program; returns if this is one. To be called before anything is done.
 pub(super) fn go_on_sealed() -> Result<(), Message> {
-    let own = match File::open(OWN) {
-        // Without a procfs there is no way to this program's file either, nor is there for a container that has no more.
-        Err(_) => {
-            process::executed_as().and_then(|path| File::open(path).map_err(|error| sys::errno_of(&error)))
-        }
-        Ok(own) => Ok(own),
-    }
-    .map_err(|errno| failed(errno, "mount a procfs on /proc"))?;
+    let own = match own()? {
+        Some(own) => own,
+        None => return Ok(()),
+    };
     if memory_file::is_sealed(&own) {
         // What execveat(2) calls a program without a path differs from kernel to kernel.
         return task::set_name(c"nsrun").map_err(|errno| failed(errno, "a bug of nsrun"));
@@ -48,6 +44,20 @@ pub(super) fn go_on_sealed() -> Result<(), Message> {
     };
     let env: Vec<CString> = std::env::vars_os().map(variable).collect();
     Err(failed(process::execute_descriptor(copy.as_fd(), &args, &env), help))
+}
+
+/// Returns this program's file; without a procfs, that of the path by which it was executed. One that was executed by its
+/// descriptor has none, and is the copy. Linux calls it `/dev/fd/N`: execveat(2)
+fn own() -> Result<Option<File>, Message> {
+    if let Ok(own) = File::open(OWN) {
+        return Ok(Some(own));
+    }
+    let help = "mount a procfs on /proc";
+    let path = process::executed_as().map_err(|errno| failed(errno, help))?;
+    if path.starts_with("/dev/fd") {
+        return Ok(None);
+    }
+    File::open(path).map(Some).map_err(|error| failed(sys::errno_of(&error), help))
 }
 
 fn failed(errno: Errno, help: &str) -> Message {

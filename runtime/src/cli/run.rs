@@ -1,6 +1,6 @@
 //! `nsrun run`
 
-use std::os::fd::OwnedFd;
+use std::collections::BTreeMap;
 
 use clap::Args;
 
@@ -8,10 +8,11 @@ use super::flags::Flags;
 use super::message::Message;
 use super::protect;
 use super::supervise::{Watched, supervise};
+use super::terminal::Terminal;
 use crate::container::Container;
 use crate::names::namespaces;
 use crate::output;
-use crate::spec::{Namespace, Spec};
+use crate::spec::Namespace;
 use crate::step::Side;
 use crate::sys::signal;
 use crate::trace::Trace;
@@ -35,29 +36,35 @@ impl Run {
         // From here on no signal ends this process: one that comes during set-up undoes that, a later one is the program's.
         signal::block_all()?;
         let end = signal::watch_for_end()?;
-        let mut running =
-            if self.trace { traced(&spec, end)? } else { Container::new(&spec).cancel(end).spawn()? };
-        let status = supervise(&mut running, !spec.new_session)?;
+        let terminal = Terminal::of_caller(spec.new_session)?;
+        let mut seen = if self.trace { namespaces(None)? } else { BTreeMap::new() };
+        let mut tell = |trace: &Trace| tell(trace, &mut seen);
+        let mut container = Container::new(&spec).cancel(end);
+        if self.trace {
+            container = container.trace(&mut tell);
+        }
+        if let Some((controlling, stdio)) = terminal.of_program()? {
+            container = container.terminal(controlling).stdio(stdio);
+        }
+        let mut running = container.spawn()?;
+        let status = supervise(&mut running, terminal)?;
         running.stop_and_leave()?;
         Ok(status)
     }
 }
 
-fn traced(spec: &Spec, end: OwnedFd) -> Result<crate::Running, Message> {
-    let mut last = namespaces(None)?;
-    let mut print = |trace: &Trace| {
-        let side = match trace.side {
-            Side::Parent => "parent",
-            Side::Child => "child",
-        };
-        let index = trace.index.map(|index| format!("[{index}]")).unwrap_or_default();
-        let detail = if trace.detail.is_empty() { String::new() } else { format!(" ({})", trace.detail) };
-        let changed = trace.namespaces.iter().filter(|(kind, inode)| last.get(kind) != Some(inode));
-        let changed: String = changed.map(|(kind, inode)| format!("  {kind}:[{inode}]")).collect();
-        output::say(format!("{side:<6}  {}{index}{detail}{changed}", trace.step));
-        last.extend(&trace.namespaces);
+/// Prints a step, and of the namespaces those that are not as they were `seen` last.
+fn tell(trace: &Trace, seen: &mut BTreeMap<Namespace, u64>) {
+    let side = match trace.side {
+        Side::Parent => "parent",
+        Side::Child => "child",
     };
-    Ok(Container::new(spec).cancel(end).trace(&mut print).spawn()?)
+    let index = trace.index.map(|index| format!("[{index}]")).unwrap_or_default();
+    let detail = if trace.detail.is_empty() { String::new() } else { format!(" ({})", trace.detail) };
+    let changed = trace.namespaces.iter().filter(|(kind, inode)| seen.get(kind) != Some(inode));
+    let changed: String = changed.map(|(kind, inode)| format!("  {kind}:[{inode}]")).collect();
+    output::say(format!("{side:<6}  {}{index}{detail}{changed}", trace.step));
+    seen.extend(&trace.namespaces);
 }
 
 impl Watched for crate::Running {

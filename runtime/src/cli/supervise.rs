@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::message::Message;
+use super::terminal::{Relay, Terminal};
 use crate::sys::process::Status;
 use crate::sys::signal::{self, Arrived};
 use crate::sys::{self, Errno, Signal, terminal};
@@ -16,32 +17,68 @@ pub(super) trait Watched {
     fn send(&self, signal: i32) -> sys::Result<()>;
 }
 
-/// Waits for the end and gives the exit code. Every signal must be blocked. `terminal`: the program shares the caller's.
-pub(super) fn supervise(program: &mut impl Watched, terminal: bool) -> Result<i32, Message> {
+/// Waits for the end and gives the exit code. Every signal must be blocked.
+pub(super) fn supervise(program: &mut impl Watched, terminal: Terminal) -> Result<i32, Message> {
+    let (status, fatal) = match terminal {
+        Terminal::Own(relay) => relayed(program, *relay)?,
+        Terminal::Absent => waited_for(program, false)?,
+        Terminal::Shared => {
+            let ended = waited_for(program, true)?;
+            // A shell inside made its own process group the foreground one; a terminal that is gone needs none.
+            let _ = terminal::take_foreground(std::io::stdin());
+            ended
+        }
+    };
+    Ok(fatal.map_or(status.code(), |signal| Status::Signaled(signal).code()))
+}
+
+/// How the program ended, and the signal that was meant to end it.
+type Ended = (Status, Option<i32>);
+
+fn waited_for(program: &mut impl Watched, shares_terminal: bool) -> sys::Result<Ended> {
     let mut fatal = None;
-    let status = loop {
+    loop {
         if let Some(status) = program.ended()? {
-            break status;
+            return Ok((status, fatal));
         }
         let arrived = signal::wait()?;
         if arrived.signal != signal::CHILD {
-            fatal = pass_on(program, arrived, terminal)?.or(fatal);
+            fatal = pass_on(program, arrived, shares_terminal)?.or(fatal);
         }
-    };
-    if terminal && terminal::is_terminal(std::io::stdin()) {
-        // A shell inside made its own process group the foreground one; a terminal that is gone needs none.
-        let _ = terminal::take_foreground(std::io::stdin());
     }
-    Ok(fatal.map_or(status.code(), |signal| Status::Signaled(signal).code()))
+}
+
+fn relayed(program: &mut impl Watched, mut relay: Relay) -> sys::Result<Ended> {
+    let mut fatal = None;
+    relay.take()?;
+    loop {
+        while let Some(arrived) = signal::take()? {
+            match arrived.signal {
+                signal::CHILD => {}
+                signal::RESIZED => relay.resize(),
+                signal::CONTINUED => relay.take()?,
+                _ => fatal = pass_on(program, arrived, false)?.or(fatal),
+            }
+        }
+        if let Some(status) = program.ended()? {
+            relay.finish()?;
+            return Ok((status, fatal));
+        }
+        if let Some(typed) = relay.turn(program.pid())? {
+            // The program's own terminal sends it.
+            let arrived = Arrived { signal: typed as i32, from_kernel: true };
+            fatal = pass_on(program, arrived, true)?.or(fatal);
+        }
+    }
 }
 
 /// Passes a signal on. A first process would ignore what it does not handle, but whoever signals `nsrun` means the end: then
 /// it is killed, and the signal is given back.
-fn pass_on(program: &impl Watched, arrived: Arrived, terminal: bool) -> sys::Result<Option<i32>> {
+fn pass_on(program: &impl Watched, arrived: Arrived, by_terminal: bool) -> sys::Result<Option<i32>> {
     let handled = !program.is_first() || handles(program.pid(), arrived.signal);
     let ends = !handled && signal::ends_by_default(arrived.signal);
     // What the terminal sends, it sends to the program too.
-    if !ends && arrived.from_kernel && terminal {
+    if !ends && arrived.from_kernel && by_terminal {
         return Ok(None);
     }
     let sent = program.send(if ends { Signal::SIGKILL as i32 } else { arrived.signal });

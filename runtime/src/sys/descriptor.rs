@@ -8,6 +8,14 @@ use nix::unistd;
 
 use super::{Errno, Result};
 
+/// Input, output and error of this process. It never closes them, and the standard library opens what is closed at its start.
+pub const STANDARD: [BorrowedFd<'static>; 3] = [standard(0), standard(1), standard(2)];
+
+const fn standard(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: as said, it is open as long as this process lives.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
 /// Marks every descriptor from `first` on as closed by execve(2).
 pub fn close_on_exec_from(first: RawFd) -> Result<()> {
     let flags = libc::CLOSE_RANGE_CLOEXEC;

@@ -69,14 +69,29 @@ fn set_default(signal: i32) -> Result<()> {
 }
 
 /// Waits for the next signal that somebody else sends; they must be blocked ([`block_all`]), and then SIGPIPE stays pending
-/// even if it is ignored: a process that writes where nobody reads sends it to itself. sigwaitinfo(2)
+/// even if it is ignored: a process that writes where nobody reads sends it to itself. sigtimedwait(2)
 pub fn wait() -> Result<Arrived> {
+    loop {
+        if let Some(arrived) = next(None)? {
+            return Ok(arrived);
+        }
+    }
+}
+
+/// Takes a pending signal that somebody else sent, if there is one. Does not wait.
+pub fn take() -> Result<Option<Arrived>> {
+    next(Some(libc::timespec { tv_sec: 0, tv_nsec: 0 }))
+}
+
+fn next(patience: Option<libc::timespec>) -> Result<Option<Arrived>> {
     let all = SigSet::all();
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();
+    let patience = patience.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     loop {
-        // SAFETY: both pointers are to objects of the type that the call takes, alive for the call.
-        match Errno::result(unsafe { libc::sigwaitinfo(all.as_ref(), info.as_mut_ptr()) }) {
+        // SAFETY: the pointers are to objects of the type that the call takes, alive for the call; without a timeout there is none.
+        match Errno::result(unsafe { libc::sigtimedwait(all.as_ref(), info.as_mut_ptr(), patience) }) {
             Err(Errno::EINTR) => continue,
+            Err(Errno::EAGAIN) => return Ok(None),
             Err(errno) => return Err(errno),
             Ok(signal) => {
                 // SAFETY: the call succeeded, so the kernel filled it in.
@@ -86,10 +101,15 @@ pub fn wait() -> Result<Arrived> {
                 if info.si_code == libc::SI_USER && sender.cast_unsigned() == std::process::id() {
                     continue;
                 }
-                return Ok(Arrived { signal, from_kernel: info.si_code == libc::SI_KERNEL });
+                return Ok(Some(Arrived { signal, from_kernel: info.si_code == libc::SI_KERNEL }));
             }
         }
     }
+}
+
+/// A file that has something to read while any signal is pending; they must be blocked. signalfd(2)
+pub fn watch() -> Result<OwnedFd> {
+    SignalFd::with_flags(&SigSet::all(), SfdFlags::SFD_CLOEXEC).map(OwnedFd::from)
 }
 
 /// What somebody sends who wants a program to end.
@@ -127,6 +147,10 @@ pub fn kill(pid: i32, signal: Signal) -> Result<()> {
 
 /// SIGCHLD's number.
 pub const CHILD: i32 = libc::SIGCHLD;
+/// SIGWINCH's number.
+pub const RESIZED: i32 = libc::SIGWINCH;
+/// SIGCONT's number.
+pub const CONTINUED: i32 = libc::SIGCONT;
 
 /// Whether a process that does not handle the signal ends by it. signal(7)
 pub fn ends_by_default(signal: i32) -> bool {

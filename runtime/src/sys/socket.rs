@@ -81,6 +81,32 @@ pub fn wait_for_either(one: impl AsFd, other: impl AsFd) -> Result<bool> {
     Ok(fds[0].any().unwrap_or_default())
 }
 
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Something to read.
+    Read,
+    /// Room to write.
+    Write,
+}
+
+/// Waits until the first file has something to read, or one of those for which it is wished has what is wished; which have.
+/// One that is at its end, or has an error, has all.
+pub fn wait_for_any<const N: usize>(
+    first: impl AsFd,
+    wishes: [(BorrowedFd<'_>, Wish, bool); N],
+) -> Result<[bool; N]> {
+    let wished = |(fd, wish, _): &(_, Wish, bool)| {
+        let flags = if *wish == Wish::Read { PollFlags::POLLIN } else { PollFlags::POLLOUT };
+        PollFd::new(*fd, flags)
+    };
+    let mut fds = vec![PollFd::new(first.as_fd(), PollFlags::POLLIN)];
+    fds.extend(wishes.iter().filter(|(_, _, wanted)| *wanted).map(wished));
+    uninterrupted(|| poll(&mut fds, PollTimeout::NONE))?;
+    let mut ready = fds[1..].iter().map(|fd| fd.any().unwrap_or_default());
+    Ok(wishes.map(|(_, _, wanted)| wanted && ready.next().unwrap_or_default()))
+}
+
 /// Waits until a file has something to read, at most so long. Whether it has.
 pub fn is_readable_within(fd: impl AsFd, patience: Duration) -> Result<bool> {
     let deadline = Instant::now() + patience;

@@ -9,3 +9,4 @@ mod namespaces;
 mod network;
 mod own_program;
 mod refusals;
+mod terminal;
