@@ -14,12 +14,14 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
+use crate::output;
+
 /// The exit code for a container that could not be built; the program's own codes are below, as in env(1).
 pub const FAILED: i32 = 125;
 
 /// Runs one Linux container, built step by step.
 #[derive(Parser)]
-#[command(name = "nsrun", version, about, after_help = EXIT_CODES)]
+#[command(name = "nsrun", bin_name = "nsrun", version, about, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -42,13 +44,10 @@ enum Command {
 
 /// Does what the arguments say, the first of which is the program's own name, and returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Without anywhere to print to, the code still tells.
-            let _ = error.print();
-            return if error.use_stderr() { FAILED } else { 0 };
-        }
+        Err(error) => return refuse(&args, error),
     };
     let done = match cli.command {
         Command::Run(run) => run.run(),
@@ -56,4 +55,17 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Explain(explain) => explain.run(),
     };
     done.unwrap_or_else(|message| message.print())
+}
+
+/// Prints what is wrong with the arguments, or the help that they ask for, and returns the exit code. The words are those for the
+/// same arguments with nothing in them that acts on a terminal.
+fn refuse(args: &[OsString], error: clap::Error) -> i32 {
+    let shown = args.iter().map(|arg| output::one_line(&arg.to_string_lossy()));
+    match Cli::try_parse_from(shown) {
+        // Without anywhere to print to, the code still tells.
+        Err(same) => drop(same.print()),
+        // Only what cannot be told as a text was wrong.
+        Ok(_) => output::say(output::one_line(&error.to_string())),
+    }
+    if error.use_stderr() { FAILED } else { 0 }
 }

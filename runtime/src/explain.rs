@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::connect::made_beside;
 use crate::describe;
 use crate::identity;
+use crate::shell::{self, word};
 use crate::spec::{Mount, Namespace, Propagation, Root, Spec, Switch};
 use crate::step::Step;
 use crate::steps::{Phase, Planned, steps, unshared};
@@ -102,8 +103,8 @@ fn shell(spec: &Spec, planned: &Planned) -> String {
         Step::NewSession => "setsid".into(),
         Step::BecomeRoot => "setpriv --reuid 0 --regid 0".into(),
         Step::DieWithParent => "setpriv --pdeathsig KILL".into(),
-        Step::Hostname => format!("hostname {}", spec.hostname.as_deref().unwrap_or_default()),
-        Step::Domainname => format!("domainname {}", spec.domainname.as_deref().unwrap_or_default()),
+        Step::Hostname => format!("hostname {}", word(spec.hostname.as_deref().unwrap_or_default())),
+        Step::Domainname => format!("domainname {}", word(spec.domainname.as_deref().unwrap_or_default())),
         Step::Loopback | Step::LinkAddress | Step::DeviceAddress | Step::Route => connected(spec, planned),
         Step::PivotRoot | Step::DetachOldRoot | Step::Chroot | Step::RootReadOnly => {
             switched(spec, planned.step)
@@ -119,8 +120,11 @@ fn shell(spec: &Spec, planned: &Planned) -> String {
 fn join(spec: &Spec, position: usize) -> String {
     let Some((&kind, peer)) = spec.join.iter().nth(position) else { return String::new() };
     match crate::names::file_of(peer, kind) {
-        Some(path) => format!("nsenter --{kind}={}", path.display()),
-        None => format!("nsenter --{kind}=/proc/$(pidof {})/ns/{}", String::from(peer.clone()), kind.file()),
+        Some(path) => format!("nsenter --{kind}={}", shell::path(&path)),
+        None => {
+            let name = word(&String::from(peer.clone()));
+            format!("nsenter --{kind}=/proc/$(pidof {name})/ns/{}", kind.file())
+        }
     }
 }
 
@@ -144,18 +148,21 @@ fn outside(spec: &Spec, planned: &Planned) -> String {
             )
         }
         Step::Cgroup => group.map_or_else(String::new, |group| {
-            let limit =
-                |(file, value): (&String, &String)| format!("; echo {value} >$CGROUP/{}/{file}", group.name);
-            format!("mkdir $CGROUP/{}{}", group.name, group.limits.iter().map(limit).collect::<String>())
+            let name = word(&group.name);
+            let limit = |(file, value): (&String, &String)| {
+                format!("; echo {} >$CGROUP/{name}/{}", word(value), word(file))
+            };
+            format!("mkdir $CGROUP/{name}{}", group.limits.iter().map(limit).collect::<String>())
         }),
-        Step::EnterCgroup => {
-            group.map_or_else(String::new, |group| format!("echo $PID >$CGROUP/{}/cgroup.procs", group.name))
-        }
+        Step::EnterCgroup => group.map_or_else(String::new, |group| {
+            format!("echo $PID >$CGROUP/{}/cgroup.procs", word(&group.name))
+        }),
         Step::Link => link(spec, planned.position()),
         _ => {
             let device = &spec.devices[planned.position()];
-            let rename = device.rename.as_ref().map(|name| format!(" name {name}")).unwrap_or_default();
-            format!("ip link set {} netns {}{rename}", device.name, network(spec))
+            let rename =
+                device.rename.as_ref().map(|name| format!(" name {}", word(name))).unwrap_or_default();
+            format!("ip link set {} netns {}{rename}", word(&device.name), network(spec))
         }
     }
 }
@@ -163,13 +170,13 @@ fn outside(spec: &Spec, planned: &Planned) -> String {
 fn link(spec: &Spec, position: usize) -> String {
     let link = &spec.links[position];
     let mtu = link.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
-    let (host, peer, network) = (&link.host, &link.container, network(spec));
+    let (host, peer, network) = (word(&link.host), word(&link.container), network(spec));
     let mut shell = format!("ip link add {host}{mtu} type veth peer name {peer}{mtu} netns {network}");
     if let Some(address) = &link.host_address {
-        shell += &format!("; ip addr add {address} dev {}", link.host);
+        shell += &format!("; ip addr add {} dev {host}", word(address));
     }
     if !link.down {
-        shell += &format!("; ip link set {} up", link.host);
+        shell += &format!("; ip link set {host} up");
     }
     shell
 }
@@ -182,17 +189,18 @@ fn network(spec: &Spec) -> &'static str {
 /// What is done inside the container's network, there or from outside.
 fn connected(spec: &Spec, planned: &Planned) -> String {
     let ip = if made_beside(spec) { "ip -n $NET" } else { "ip" };
-    let add = |address: &String, device: &str| format!("{ip} addr add {address} dev {device}");
+    let add =
+        |address: &String, device: &str| format!("{ip} addr add {} dev {}", word(address), word(device));
     let commands: Vec<String> = match planned.step {
         Step::Loopback => vec![format!("{ip} link set lo up")],
         Step::Route => {
             let route = &spec.routes[planned.position()];
-            vec![format!("{ip} route add {} via {}", route.to, route.via)]
+            vec![format!("{ip} route add {} via {}", word(&route.to), word(&route.via))]
         }
         Step::LinkAddress => {
             let link = &spec.links[planned.position()];
             let added = link.container_address.as_ref().map(|address| add(address, &link.container));
-            let up = (!link.down).then(|| format!("{ip} link set {} up", link.container));
+            let up = (!link.down).then(|| format!("{ip} link set {} up", word(&link.container)));
             added.into_iter().chain(up).collect()
         }
         _ => {
@@ -200,7 +208,7 @@ fn connected(spec: &Spec, planned: &Planned) -> String {
             let name = device.rename.as_ref().unwrap_or(&device.name);
             let mtu = device.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
             let added = device.address.as_ref().map(|address| add(address, name));
-            added.into_iter().chain([format!("{ip} link set {name}{mtu} up")]).collect()
+            added.into_iter().chain([format!("{ip} link set {}{mtu} up", word(name))]).collect()
         }
     };
     commands.join("; ")
@@ -222,18 +230,23 @@ fn new_root(spec: &Spec, step: Step) -> String {
         Step::Root => root.map_or_else(String::new, made),
         _ => {
             let skeleton = root.and_then(|root| root.skeleton.as_ref());
-            skeleton.map_or_else(String::new, |from| format!("cp -a {}/. $ROOT", from.display()))
+            skeleton.map_or_else(String::new, |from| format!("cp -a {}/. $ROOT", shell::path(from)))
         }
     }
 }
 
 fn made(root: &Root) -> String {
     match (&root.tmpfs, &root.dir) {
-        (Some(size), _) => format!("ROOT=$(mktemp -d); mount -t tmpfs -o size={size},mode=755 tmpfs $ROOT"),
-        (None, Some(dir)) if root.switch == Switch::Pivot => {
-            format!("ROOT={0}; mount --rbind {0} {0}", dir.display())
+        (Some(size), _) => {
+            format!(
+                "ROOT=$(mktemp -d); mount -t tmpfs -o {} tmpfs $ROOT",
+                word(&format!("size={size},mode=755"))
+            )
         }
-        (None, Some(dir)) => format!("ROOT={}", dir.display()),
+        (None, Some(dir)) if root.switch == Switch::Pivot => {
+            format!("ROOT={0}; mount --rbind {0} {0}", shell::path(dir))
+        }
+        (None, Some(dir)) => format!("ROOT={}", shell::path(dir)),
         (None, None) => String::new(),
     }
 }
@@ -254,7 +267,8 @@ fn mounted(spec: &Spec, planned: &Planned) -> String {
         ),
         Step::Mount => mount(root, &spec.mounts[planned.position()]),
         Step::Sysctl => {
-            let set = |(name, value): (&String, &String)| format!("sysctl -w {name}={value}");
+            let set =
+                |(name, value): (&String, &String)| format!("sysctl -w {}", word(&format!("{name}={value}")));
             spec.sysctls.iter().map(set).collect::<Vec<_>>().join("; ")
         }
         Step::Mask => format!(
@@ -269,20 +283,20 @@ fn mounted(spec: &Spec, planned: &Planned) -> String {
 }
 
 fn paths(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+    paths.iter().map(|path| shell::path(path)).collect::<Vec<_>>().join(" ")
 }
 
 fn mount(root: &str, mount: &Mount) -> String {
-    let target = mount.target.display();
+    let target = shell::path(&mount.target);
     let options = mount.options.join(",");
     let data = [options.as_str(), mount.data.as_str()];
     let all: Vec<&str> = data.into_iter().filter(|text| !text.is_empty()).collect();
-    let option = if all.is_empty() { String::new() } else { format!(" -o {}", all.join(",")) };
+    let option = if all.is_empty() { String::new() } else { format!(" -o {}", word(&all.join(","))) };
     match mount.kind.as_str() {
-        kind @ ("bind" | "rbind") => format!("mount --{kind}{option} {} {root}{target}", mount.source),
+        kind @ ("bind" | "rbind") => format!("mount --{kind}{option} {} {root}{target}", word(&mount.source)),
         kind => {
             let source = if mount.source.is_empty() { kind } else { &mount.source };
-            format!("mount -t {kind}{option} {source} {root}{target}")
+            format!("mount -t {}{option} {} {root}{target}", word(kind), word(source))
         }
     }
 }
@@ -293,7 +307,7 @@ fn switched(spec: &Spec, step: Step) -> String {
     match (step, old) {
         (Step::PivotRoot, None) => format!("{open}cd $ROOT; pivot_root . ."),
         (Step::PivotRoot, Some(old)) => {
-            format!("{open}cd $ROOT; mkdir -p .{0}; pivot_root . .{0}", old.display())
+            format!("{open}cd $ROOT; mkdir -p .{0}; pivot_root . .{0}", shell::path(old))
         }
         (Step::DetachOldRoot, _) => "umount -l .; cd /".into(),
         (Step::Chroot, _) => format!("{open}chroot $ROOT"),
@@ -329,10 +343,12 @@ fn confined(spec: &Spec, step: Step) -> String {
         }
         Step::Capabilities => "setpriv --inh-caps=-all --ambient-caps=-all".into(),
         Step::NoNewPrivileges => "setpriv --no-new-privs".into(),
-        Step::WorkingDirectory => format!("cd {}", spec.cwd.display()),
+        Step::WorkingDirectory => format!("cd {}", shell::path(&spec.cwd)),
         Step::Umask => format!("umask {:04o}", spec.umask),
         Step::CloseDescriptors => "exec 3>&- 4>&- …".into(),
-        Step::Execute => format!("exec {}", spec.args.join(" ")),
+        Step::Execute => {
+            format!("exec {}", spec.args.iter().map(|arg| word(arg)).collect::<Vec<_>>().join(" "))
+        }
         _ => String::new(),
     }
 }

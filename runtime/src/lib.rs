@@ -27,6 +27,7 @@ pub mod net;
 pub mod output;
 mod root;
 mod running;
+pub mod shell;
 mod skeleton;
 pub mod spec;
 mod step;

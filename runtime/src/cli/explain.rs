@@ -20,7 +20,7 @@ impl Explain {
         let spec = self.flags.into_spec()?;
         let mut text = String::new();
         for (number, step) in (1..).zip(crate::explain(&spec)) {
-            text += &format!("{number:>2}. {}: {}\n", step.step, step.what);
+            text += &format!("{number:>2}. {}: {}\n", step.step, output::one_line(&step.what));
             if !step.shell.is_empty() {
                 text += &format!("      $ {}\n", step.shell);
             }

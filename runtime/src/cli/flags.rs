@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::message::Message;
 use super::words::{Bind, Ended, Limit, Pair, Row, Word};
 use crate::caps::ALL;
+use crate::output;
 use crate::spec::{Capabilities, Cgroup, Device, Namespace, Peer, Resource, Root, Route, Spec, Switch, Veth};
 use crate::sys::{credentials, terminal};
 use clap::Args;
@@ -202,11 +203,8 @@ fn load(path: &Path) -> Result<Spec, Message> {
     let text = fs::read_to_string(path)
         .map_err(|error| Message::new(format!("{shown}: {error}"), "give --spec a file in TOML"))?;
     toml::from_str(&text).map_err(|error| {
-        let error = error.to_string();
-        Message::new(
-            format!("{shown}: {}", error.trim_end()),
-            "`nsrun run --help` names what a container can have",
-        )
+        let error = format!("{}: {}", output::one_line(&shown.to_string()), error.to_string().trim_end());
+        Message::of_lines(error.lines(), "`nsrun run --help` names what a container can have")
     })
 }
 

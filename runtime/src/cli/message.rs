@@ -6,24 +6,34 @@ use crate::step::{Failure, Step};
 use crate::sys::process::Status;
 use crate::sys::{self, Errno, signal};
 
-/// One message, its way out, and the exit code.
+/// One message, its way out, and the exit code. What is in it from outside was made a part of its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Message {
-    pub(super) text: String,
-    pub(super) help: Option<String>,
-    pub(super) code: i32,
+    lines: Vec<String>,
+    code: i32,
 }
 
 impl Message {
-    pub(super) fn new(text: impl Into<String>, help: &str) -> Message {
-        Message { text: text.into(), help: Some(help.to_owned()), code: super::FAILED }
+    pub(super) fn new(text: impl AsRef<str>, help: &str) -> Message {
+        Message::of_lines([text.as_ref()], help)
+    }
+
+    /// The same with a text of several lines.
+    pub(super) fn of_lines<'a>(lines: impl IntoIterator<Item = &'a str>, help: &str) -> Message {
+        let mut message = Message { lines: Vec::new(), code: super::FAILED };
+        message.add(lines, Some(help));
+        message
+    }
+
+    fn add<'a>(&mut self, lines: impl IntoIterator<Item = &'a str>, help: Option<&str>) {
+        let first = self.lines.len();
+        self.lines.extend(lines.into_iter().map(output::one_line));
+        self.lines[first].insert_str(0, "nsrun: ");
+        self.lines.extend(help.map(|help| format!("  help: {}", output::one_line(help))));
     }
 
     pub(super) fn print(&self) -> i32 {
-        output::say(format!("nsrun: {}", self.text));
-        if let Some(help) = &self.help {
-            output::say(format!("  help: {help}"));
-        }
+        output::say(self.lines.join("\n"));
         self.code
     }
 }
@@ -40,25 +50,27 @@ impl From<Failure> for Message {
             },
             _ => super::FAILED,
         };
-        Message { text: failure.to_string(), help: failure.help().map(str::to_owned), code }
+        let mut message = Message { lines: Vec::new(), code };
+        message.add([failure.to_string().as_str()], failure.help());
+        message
     }
 }
 
 impl From<Vec<Problem>> for Message {
     fn from(problems: Vec<Problem>) -> Self {
-        let one =
-            |problem: &Problem| format!("{}: {}\n  help: {}", problem.field, problem.message, problem.help);
-        let text = problems.iter().map(one).collect::<Vec<_>>().join("\nnsrun: ");
-        Message { text, help: None, code: super::FAILED }
+        let mut message = Message { lines: Vec::new(), code: super::FAILED };
+        for problem in &problems {
+            let text = format!("{}: {}", problem.field, problem.message);
+            message.add([text.as_str()], Some(&problem.help));
+        }
+        message
     }
 }
 
 impl From<Errno> for Message {
     fn from(errno: Errno) -> Self {
-        Message {
-            text: format!("lost the container: {}", sys::errno_name(errno)),
-            help: None,
-            code: super::FAILED,
-        }
+        let mut message = Message { lines: Vec::new(), code: super::FAILED };
+        message.add([format!("lost the container: {}", sys::errno_name(errno)).as_str()], None);
+        message
     }
 }

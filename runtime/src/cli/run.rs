@@ -63,7 +63,7 @@ fn tell(trace: &Trace, seen: &mut BTreeMap<Namespace, u64>) {
     let detail = if trace.detail.is_empty() { String::new() } else { format!(" ({})", trace.detail) };
     let changed = trace.namespaces.iter().filter(|(kind, inode)| seen.get(kind) != Some(inode));
     let changed: String = changed.map(|(kind, inode)| format!("  {kind}:[{inode}]")).collect();
-    output::say(format!("{side:<6}  {}{index}{detail}{changed}", trace.step));
+    output::say(output::one_line(&format!("{side:<6}  {}{index}{detail}{changed}", trace.step)));
     seen.extend(&trace.namespaces);
 }
 

@@ -3,6 +3,7 @@
 
 mod common;
 mod confinement;
+mod hostile;
 mod lifecycle;
 mod mounts;
 mod namespaces;
