@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::spec::Cgroup;
@@ -21,7 +22,8 @@ impl Group {
         let parent = directory_of("self")?;
         enable(&parent, wanted)?;
         let path = parent.join(&wanted.name);
-        fs::create_dir(&path).about(|| path.display().to_string())?;
+        // Whatever the caller's umask: who may write here makes groups of its own below.
+        fs::DirBuilder::new().mode(0o755).create(&path).about(|| path.display().to_string())?;
         let group = Group(path);
         match group.limit(wanted) {
             Ok(()) => Ok(group),

@@ -195,3 +195,26 @@ fn a_cgroup_has_its_limits_and_is_removed() {
         assert!(!std::path::Path::new(mount).join(&name).exists(), "{limit}");
     }
 }
+
+#[test]
+fn with_a_umask_of_0_nothing_is_made_that_everybody_can_write_to() {
+    if !need(Need::Cgroup) {
+        return;
+    }
+    let name = format!("nsrun-umask-{}", std::process::id());
+    let skeleton = crate::common::skeleton();
+    let path = skeleton.path().to_str().unwrap();
+    // Shared memory and queues are everybody's, and asked for by --dev.
+    let inside = "stat -c '%A %n' /* /new /new/* /new/*/* /old /dev/* /dev/pts/* | grep -v '^[lc]' | grep '^........w. '; umask";
+    let flags =
+        format!("--all --proc --dev --skeleton {path} --keep-old /old --bind /etc:/new/etc --cgroup {name}");
+    let group = format!(
+        "$(grep -m1 ' cgroup2 ' /proc/self/mountinfo | cut -d' ' -f5)$(sed -n s/^0:://p /proc/self/cgroup)/{name}"
+    );
+    let seen = crate::common::on_a_host(&format!(
+        "umask 000; {{ sleep 0.3; stat -c '%a' {group}; }} & \
+         $NSRUN run {flags} -- sh -c \"{inside}; sleep 0.6\"; wait"
+    ));
+    let asked = "drwxrwxrwt /dev/mqueue\ndrwxrwxrwt /dev/shm\n";
+    assert_eq!((seen.out, seen.err.as_str()), (format!("{asked}0022\n755\n"), ""));
+}
