@@ -32,3 +32,4 @@ mod runner;
 mod shield;
 mod skeleton;
 mod undo;
+mod world;
