@@ -129,11 +129,16 @@ impl Inventory {
         self.items.difference(&earlier.items).filter(is_new).cloned().collect()
     }
 
-    /// What was there and is not, or is not as it was: `taken away: mount /proc (proc)`.
+    /// What was there and is not, or is not as it was: `no mount /proc (proc) any more`.
     pub(super) fn changed_since(&self, earlier: &Inventory) -> Vec<String> {
-        let word = |item: &Item| if item.is_one_of(&self.items) { "changed" } else { "taken away" };
-        let gone = earlier.items.difference(&self.items);
-        gone.map(|item| format!("{}: {item}", word(item))).collect()
+        let words = |item: &Item| {
+            if item.is_one_of(&self.items) {
+                format!("a changed {item}")
+            } else {
+                format!("no {item} any more")
+            }
+        };
+        earlier.items.difference(&self.items).map(words).collect()
     }
 }
 
@@ -279,7 +284,7 @@ mod tests {
         let after = inventory(&[mount(2, "/x", "ro"), mount(3, "/proc", "rw")]);
         assert_eq!(after.since(&before), [mount(3, "/proc", "rw")]);
         let told =
-            ["taken away: mount /proc (proc)", "changed: mount /x (proc)", "taken away: file /dev/null"];
+            ["no mount /proc (proc) any more", "a changed mount /x (proc)", "no file /dev/null any more"];
         assert_eq!(after.changed_since(&before), told);
     }
 }
