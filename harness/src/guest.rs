@@ -21,6 +21,7 @@ mod boot;
 mod cast;
 mod channel;
 mod child;
+mod inheritable;
 mod link;
 mod look;
 mod needs;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::cast::Cast;
+use super::inheritable;
 use super::needs;
 use super::probe::Reply;
 use super::shield::Shield;
@@ -66,6 +67,7 @@ impl Runner {
         // Init's children leave no zombies, and this is one; the runtime waits for its own.
         machine::reap_children_by_hand()?;
         let mut shield = Shield::new()?;
+        let _inherited = inheritable::open()?;
         if self.needs_are_met()? {
             self.build_containers()?;
             self.perform_steps()?;

@@ -8,7 +8,7 @@ use std::path::Path;
 /// The oracles, as the host calls them.
 const LOG: &str = "kernel log";
 const TAINT: &str = "taint mask";
-const LEFT: &str = "left behind";
+const LEFT: &str = "inventory";
 
 /// The function that looks a WARN_ON() or BUG_ON() up (lib/bug.c): it is there with CONFIG_BUG only.
 const REPORT: &str = " report_bug";
@@ -16,13 +16,13 @@ const REPORT: &str = " report_bug";
 /// Each oracle that is blind, and for what. `taint` is the mask at READY.
 pub(super) fn blind(has_log: bool, taint: Option<u64>) -> io::Result<BTreeMap<String, String>> {
     let taint = match taint {
-        None => Some("there is no /proc/sys/kernel/tainted: no CONFIG_PROC_SYSCTL".to_owned()),
+        None => Some("is not there: no /proc/sys/kernel/tainted (CONFIG_PROC_SYSCTL)".to_owned()),
         Some(0) => None,
-        Some(mask) => Some(format!("{mask:#x} was set before anything ran: it cannot be set again")),
+        Some(mask) => Some(format!("cannot tell of {mask:#x}, which was set before anything ran")),
     };
-    let log = (!has_log).then(|| "there is no /dev/kmsg: no CONFIG_PRINTK".to_owned());
+    let log = (!has_log).then(|| "is not there: no /dev/kmsg (CONFIG_PRINTK)".to_owned());
     let links = !Path::new("/sys/class/net").exists();
-    let links = links.then(|| "network devices are not seen: no /sys/class/net, CONFIG_SYSFS".to_owned());
+    let links = links.then(|| "does not see network devices: no /sys/class/net (CONFIG_SYSFS)".to_owned());
     let all = [(LOG, log), (TAINT, taint), (LEFT, links)];
     Ok(all.into_iter().filter_map(|(oracle, why)| Some((oracle.to_owned(), why?))).collect())
 }
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn an_oracle_that_sees_is_not_blind() {
         let blind = blind(true, Some(0x200)).unwrap();
-        assert_eq!(blind.get(TAINT).unwrap(), "0x200 was set before anything ran: it cannot be set again");
+        assert_eq!(blind.get(TAINT).unwrap(), "cannot tell of 0x200, which was set before anything ran");
         assert!(!blind.contains_key(LOG));
         let reason = super::blind(false, None).unwrap();
         assert_eq!(reason.keys().collect::<Vec<_>>()[..2], [LOG, TAINT]);
