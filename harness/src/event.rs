@@ -85,12 +85,16 @@ pub enum Event {
 }
 
 /// The machine as it introduces itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     /// `uname -r`
     pub release: String,
     /// Modules that the init loaded, or why one could not be: `{ "veth": null, "foo": "ENOEXEC" }`.
     pub modules: BTreeMap<String, Option<String>>,
+    /// What an oracle cannot see on this kernel, and why: `{ "kernel log": "it cannot tell of warnings: no CONFIG_BUG" }`.
+    pub blind: BTreeMap<String, String>,
+    /// Whether this kernel can warn (CONFIG_BUG); `None` if the guest found nothing that tells.
+    pub warns: Option<bool>,
 }
 
 /// A step of the runtime that failed.
@@ -123,6 +127,8 @@ pub enum Outcome {
 pub struct Oracles {
     /// Lines of the kernel log that tell of a fault: WARNING, BUG, Oops, KASAN, lockdep, refcount …
     pub kernel_log: Vec<String>,
+    /// Records of the kernel log that were overwritten before they were read: any of them may have told of a fault.
+    pub log_lost: u64,
     /// Bits of `/proc/sys/kernel/tainted` that were not set at READY.
     pub taint: u64,
     /// What is there now and was not at READY: `mount /tmp/x (tmpfs)`, `interface mybr0`, `process 93 (probe)`.

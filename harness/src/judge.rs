@@ -84,13 +84,18 @@ pub fn judge(scenario: &Scenario, evidence: &Evidence) -> Verdict {
     Verdict { status, reason, steps, oracles: evidence.oracles.clone() }
 }
 
-/// The first of these that applies decides: lost evidence, the oracles, an unmet need, the first step that did not pass.
+/// The first of these that applies decides: lost evidence, the oracles, lost records of the kernel log, an unmet need, the
+/// first step that did not pass.
 fn overall(scenario: &Scenario, evidence: &Evidence, steps: &[StepVerdict]) -> (Status, Option<String>) {
     if let Some(reason) = lost(scenario, evidence) {
         return (Status::Miss, Some(reason));
     }
     if let Some(reason) = evidence.oracles.as_ref().and_then(oracles) {
         return (Status::Fail, Some(reason));
+    }
+    // After what the rest of the log tells: a fault that was read is one, whatever else was lost.
+    if let Some(reason) = evidence.oracles.as_ref().and_then(lost_log) {
+        return (Status::Miss, Some(reason));
     }
     if let Some((need, reason)) = &evidence.unmet {
         return (Status::Skip, Some(unmet(need, reason)));
@@ -184,6 +189,16 @@ fn oracles(oracles: &Oracles) -> Option<String> {
     let more = oracles.left_behind.len() - 1;
     let more = if more == 0 { String::new() } else { format!(" (and {more} more)") };
     Some(format!("left behind: {first}{more}"))
+}
+
+/// What is not known of the kernel log.
+fn lost_log(oracles: &Oracles) -> Option<String> {
+    let records = match oracles.log_lost {
+        0 => return None,
+        1 => "1 record of the kernel log was".to_owned(),
+        count => format!("{count} records of the kernel log were"),
+    };
+    Some(format!("{records} overwritten before anybody read it: a fault may have been told of there"))
 }
 
 fn reason_of(step: &StepVerdict) -> String {

@@ -152,6 +152,7 @@ fn together(kernels: &[&Kernel]) -> Kernel {
         isolation: each_once(|kernel| &kernel.isolation),
         boot_ms: kernels.iter().filter_map(|kernel| kernel.boot_ms).max(),
         clone_ms: kernels.iter().filter_map(|kernel| kernel.clone_ms).reduce(slowest),
+        blind: kernels.iter().flat_map(|kernel| kernel.blind.clone()).collect(),
         ..kernels[0].clone()
     }
 }

@@ -1,5 +1,6 @@
 //! What a run came to, as data, and the formats that it is told in: one small pure function each.
 
+mod blind;
 mod coverage;
 pub(crate) mod details;
 mod expected;
@@ -15,6 +16,7 @@ mod plain;
 mod read;
 pub mod terminal;
 
+pub(crate) use blind::of as blind;
 pub(crate) use coverage::proven;
 pub use coverage::{coverage, nothing_proven, skipped};
 pub use expected::Expected;
@@ -76,6 +78,9 @@ pub struct Kernel {
     pub boot_ms: Option<u64>,
     /// From the start of a clone to its first word; `None` if there was no clone.
     pub clone_ms: Option<Percentiles>,
+    /// What an oracle cannot see on it, and why, by the oracle: [`Kernel::blindness`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub blind: BTreeMap<String, String>,
 }
 
 impl Kernel {
@@ -89,6 +94,7 @@ impl Kernel {
             isolation: String::new(),
             boot_ms: None,
             clone_ms: None,
+            blind: BTreeMap::new(),
         }
     }
 }

@@ -214,6 +214,7 @@ fn run() -> Run {
         isolation: "clone".into(),
         boot_ms: Some(1890),
         clone_ms: None,
+        blind: [("kernel log".to_owned(), "is not there".to_owned())].into(),
     }];
     Run::new("2026-01-01T00:00:00Z".into(), kernels, std::slice::from_ref(&scenario), results)
 }

@@ -138,7 +138,7 @@ fn canary(config: &Config) -> Result<Verdict> {
             Verdict { works: true, reason }
         }
         // The guest's kernel ran, if badly: that is not KVM's fault.
-        Err(Ending::Panic(_)) => {
+        Err(Ending::Panic(_) | Ending::Init(_)) => {
             Verdict { works: true, reason: "a guest ran on KVM until its kernel panicked".into() }
         }
         Err(Ending::Deadline) => {

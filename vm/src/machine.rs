@@ -67,6 +67,10 @@ pub enum Ending {
     /// The guest's kernel panicked; the line of the console.
     #[error("the guest's kernel panicked: {0}")]
     Panic(String),
+    /// The guest's first process ended, by itself or by a signal: why, in its own words or in the kernel's, which panics then.
+    /// It is no fault of the kernel.
+    #[error("the guest's init ended: {0}")]
+    Init(String),
     /// QEMU ended.
     #[error("QEMU ended: {0}")]
     Exited(ExitStatus),
@@ -76,6 +80,17 @@ pub enum Ending {
     /// The guest sent a line without end.
     #[error("the guest sent a line of more than {} MiB", wire::LONGEST_LINE >> 20)]
     Flood,
+}
+
+impl Ending {
+    /// Of a line after which the guest runs no more (`console::fatal`).
+    fn fatal(line: String) -> Self {
+        match line.strip_prefix(console::INIT_ENDED) {
+            Some(reason) => Ending::Init(reason.to_owned()),
+            None if line.contains("Attempted to kill init!") => Ending::Init(line),
+            None => Ending::Panic(line),
+        }
+    }
 }
 
 /// How far a machine had come when, each from QEMU's start; `None` for what did not happen.
@@ -271,7 +286,7 @@ impl Machine {
                 Err(RecvTimeoutError::Disconnected) => return Err(self.finish()),
                 Err(RecvTimeoutError::Timeout) => match &self.panic {
                     Some((line, last_words)) if *last_words <= Instant::now() => {
-                        return Err(self.end(Ending::Panic(line.clone())));
+                        return Err(self.end(Ending::fatal(line.clone())));
                     }
                     _ => return Err(Ending::Deadline),
                 },
@@ -355,7 +370,7 @@ impl Machine {
         }
         let panic = self.panic.take().map(|(line, _)| line).or_else(|| self.console.panic());
         let ending = match (panic, self.process.wait(LAST_WORDS)) {
-            (Some(line), _) => Ending::Panic(line),
+            (Some(line), _) => Ending::fatal(line),
             (None, Ok(status)) => Ending::Exited(status),
             (None, Err(error)) => Ending::Lost(error.to_string()),
         };

@@ -33,6 +33,15 @@ const MOUNTS: &[Row] = &[
     ("tmpfs", "run", &["nosuid", "nodev"], "mode=755"),
 ];
 
+/// What init has for itself, on a root that no scenario reaches ([`super::world`]): where it looks.
+const OWN: &[Row] = &[
+    ("proc", "proc", &["nosuid", "nodev", "noexec"], ""),
+    ("sysfs", "sys", &["nosuid", "nodev", "noexec"], ""),
+    ("debugfs", "sys/kernel/debug", &["nosuid", "nodev", "noexec"], ""),
+    ("cgroup2", "sys/fs/cgroup", &["nosuid", "nodev", "noexec"], ""),
+    ("tmpfs", "dev", &["nosuid", "noexec"], "mode=700"),
+];
+
 /// What udev adds to `/dev`. TOMOYO, where it is in use, lets a descriptor be executed only if `/dev/fd` is there.
 const LINKS: &[(&str, &str)] = &[
     ("fd", "/proc/self/fd"),
@@ -51,7 +60,7 @@ pub(super) fn bring_up() -> io::Result<Ready> {
     delegate_controllers()?;
     lower_paranoia()?;
     skeleton::make(Path::new("/skeleton"))?;
-    Ok(Ready { release: machine::names()?.release, modules })
+    Ok(Ready { release: machine::names()?.release, modules, ..Ready::default() })
 }
 
 /// A module that cannot be loaded is no reason to stop: the host is told.
@@ -129,9 +138,18 @@ fn move_tree(from: &Path, to: &Path) -> io::Result<()> {
     fs::remove_file(from)
 }
 
+/// Mounts what init has for itself.
+pub(super) fn mount_own(root: &Path) -> io::Result<()> {
+    OWN.iter().try_for_each(|row| mount_row(root, row))
+}
+
 fn mount_row(root: &Path, (kind, target, options, data): &Row) -> io::Result<()> {
     let target = root.join(target);
-    fs::create_dir_all(&target)?;
+    match fs::create_dir_all(&target) {
+        // A kernel that does not know the file system has no directory for it in sysfs, and nobody else can make one.
+        Err(error) if sys::errno_of(&error) == Errno::EPERM => return Ok(()),
+        other => other?,
+    }
     let flags = options.iter().filter_map(|word| mount::flag(word)).map(|(flag, _)| flag).collect();
     match mount::filesystem(kind, kind, &target, flags, data) {
         Ok(()) => Ok(()),

@@ -1,20 +1,23 @@
 //! The channel to the host: lines of JSON on the second serial port.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 
 use runtime::output;
 use runtime::sys::probe::machine;
 use runtime::sys::{Errno, errno_of};
 
+use super::world::World;
 use crate::event::{Envelope, Event};
 use crate::plan::Request;
 
-const PORT: &str = "/dev/ttyS1";
+/// In init's own `/dev`.
+const PORT: &str = "ttyS1";
 
 /// The serial port, and the numbering of what is sent.
 #[derive(Debug)]
-pub(super) struct Channel {
+pub(super) struct Channel<'a> {
+    world: &'a World,
     port: Port,
     key: String,
     seq: u32,
@@ -26,9 +29,9 @@ struct Port {
     writer: File,
 }
 
-impl Channel {
-    pub(super) fn open() -> io::Result<Self> {
-        Ok(Channel { port: Port::open()?, key: String::new(), seq: 0 })
+impl<'a> Channel<'a> {
+    pub(super) fn open(world: &'a World) -> io::Result<Self> {
+        Ok(Channel { world, port: Port::open(world)?, key: String::new(), seq: 0 })
     }
 
     /// Waits for the next request. A line that is none is told on the console, for the host's developer.
@@ -51,7 +54,7 @@ impl Channel {
     /// Undoes what a container may have done to the port. The host says nothing before the scenario's ending, so whatever
     /// waits to be read is not the host's.
     pub(super) fn reclaim(&mut self) -> io::Result<()> {
-        self.port = Port::open()?;
+        self.port = Port::open(self.world)?;
         Ok(machine::forget_input(&self.port.writer)?)
     }
 
@@ -78,10 +81,10 @@ impl Channel {
 
 impl Port {
     /// Opens the port, again if need be: when a session ends whose controlling terminal it became, because somebody opened
-    /// it, the kernel hangs it up, and every descriptor from before is dead (drivers/tty/tty_jobctrl.c). Rust's standard
-    /// library opens every file close-on-exec: no container inherits it.
-    fn open() -> io::Result<Self> {
-        let writer = OpenOptions::new().read(true).write(true).open(PORT);
+    /// it, the kernel hangs it up, and every descriptor from before is dead (drivers/tty/tty_jobctrl.c). It is
+    /// closed by execve(2): no container inherits it.
+    fn open(world: &World) -> io::Result<Self> {
+        let writer = world.device(PORT);
         let writer = writer.map_err(|error| io::Error::other(format!("{PORT} cannot be opened: {error}")))?;
         machine::make_raw(&writer)?;
         machine::refuse_others(&writer)?;

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use runtime::output;
 use runtime::sys::probe::machine;
 use runtime::sys::process::{self, Birth, clone, exit};
 use runtime::sys::{Errno, Signal, memory_file, signal};
@@ -21,6 +22,7 @@ use super::channel::Channel;
 use super::oracles::Watch;
 use super::runner::{self, LOOK, Told};
 use super::shield::OutOfMemory;
+use super::world::World;
 use crate::event::{Event, Outcome};
 use crate::plan::{After, Request, Run};
 
@@ -42,17 +44,30 @@ pub fn seal() -> Result<Infallible, Box<dyn Error>> {
     Err(format!("execveat: {}", process::execute_descriptor(copy.as_fd(), &args, &[])).into())
 }
 
-/// Runs until the machine ends. When it returns, the kernel panics, and so the host knows.
+/// Before the reason for which init ends. The host knows the line (`vm::Ending::Init`).
+const ENDED: &str = "guest: init ended: ";
+
+/// Runs until the machine ends. If it were to return, the kernel would panic, and that is told of the kernel only: so the
+/// reason is said, and the machine ended.
 pub fn run() -> Result<Infallible, Box<dyn Error>> {
-    let ready = boot::bring_up()?;
+    let Err(error) = serve();
+    output::say(format!("{ENDED}{error}"));
+    Err(format!("the machine does not restart: {}", machine::restart()).into())
+}
+
+fn serve() -> Result<Infallible, Box<dyn Error>> {
+    let mut ready = boot::bring_up()?;
     machine::reap_children_unseen()?;
-    let mut channel = Channel::open()?;
-    let mut watch = Watch::begin()?;
+    let world = World::make()?;
+    let mut channel = Channel::open(&world)?;
+    let mut watch = Watch::begin(&world)?;
+    watch.introduce(&mut ready)?;
     channel.send(Event::Ready(ready))?;
     loop {
         match channel.receive()? {
             Request::Run(run) => scenario(&mut channel, &mut watch, *run)?,
             Request::Shell { term } => {
+                world.enter_machine()?;
                 shell(&term)?;
                 return Err(end_machine());
             }
@@ -85,7 +100,8 @@ fn shell(term: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()> {
+/// Runs one, among the machine's mounts, and comes home from there.
+fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::Result<()> {
     machine::set_wall_clock(run.clock_ns)?;
     stir(&run.seed)?;
     channel.begin(run.key);
@@ -96,6 +112,7 @@ fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()
     let look = if run.after == After::Look { LOOK } else { Duration::ZERO };
     let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + look + TEARDOWN;
     let memory = OutOfMemory::watch()?;
+    watch.world().enter_machine()?;
     let runner = match clone(&[], None)? {
         Birth::Child => {
             drop(events);
@@ -105,11 +122,12 @@ fn scenario(channel: &mut Channel, watch: &mut Watch, run: Run) -> io::Result<()
     };
     drop(runner_end);
     let mut heard = Heard::default();
-    let last = forward(channel, events, deadline, &memory, &mut heard)?;
+    let last = forward(channel, watch, events, deadline, &memory, &mut heard)?;
     if matches!(last, Last::Kept) {
         return channel.send(Event::Kept);
     }
     end(runner)?;
+    watch.world().come_home()?;
     if let Last::Lost(lost) = last {
         channel.send(heard.broken_off(lost))?;
         watch.clear()?;
@@ -180,9 +198,11 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Hands on what the runner tells, until it is done, ends early, or the deadline passes.
+/// Hands on what the runner tells, until it is done, ends early, or the deadline passes. Meanwhile the kernel log is read:
+/// one that is not overwrites what it has said.
 fn forward(
-    channel: &mut Channel,
+    channel: &mut Channel<'_>,
+    watch: &mut Watch<'_>,
     events: UnixStream,
     deadline: Instant,
     memory: &OutOfMemory,
@@ -190,6 +210,9 @@ fn forward(
 ) -> io::Result<Last> {
     let mut reader = BufReader::new(events);
     loop {
+        if reader.buffer().is_empty() {
+            watch.read_log_until_readable(reader.get_ref(), deadline)?;
+        }
         // A timeout of zero would mean none.
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         reader.get_ref().set_read_timeout(Some(left))?;

@@ -1,20 +1,23 @@
 //! The three oracles: after every scenario the kernel log, the taint mask, and what is left behind.
 
+mod blind;
 mod inventory;
 mod log;
 mod sweep;
 
 use std::fs;
 use std::io;
+use std::os::fd::AsFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use runtime::sys::namespace;
 use runtime::sys::probe::machine::{self, Names};
+use runtime::sys::{Errno, errno_of, namespace, socket};
 
 use self::inventory::{Inventory, Item};
-use self::log::KernelLog;
-use crate::event::Oracles;
+use self::log::{KernelLog, Told};
+use super::world::World;
+use crate::event::{Oracles, Ready};
 
 /// What dies by itself some time after its last user: a network namespace, a process that was killed.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -25,22 +28,58 @@ const REAPED: Duration = Duration::from_millis(20);
 const LAYERS: usize = 4;
 
 /// What is watched from READY on.
-pub(super) struct Watch {
-    log: KernelLog,
-    taint: u64,
+pub(super) struct Watch<'a> {
+    world: &'a World,
+    /// `None` where the kernel has none.
+    log: Option<KernelLog>,
+    /// `None` where the kernel tells of none.
+    taint: Option<u64>,
     names: Names,
     baseline: Inventory,
 }
 
-impl Watch {
+impl<'a> Watch<'a> {
     /// Takes the baseline.
-    pub(super) fn begin() -> io::Result<Watch> {
+    pub(super) fn begin(world: &'a World) -> io::Result<Watch<'a>> {
+        let log = match KernelLog::open() {
+            Err(error) if is_absent(&error) => None,
+            other => Some(other?),
+        };
+        blind::rearm()?;
         Ok(Watch {
-            log: KernelLog::open()?,
+            world,
+            log,
             taint: taint()?,
             names: machine::names()?,
-            baseline: Inventory::baseline()?,
+            baseline: Inventory::baseline(world)?,
         })
+    }
+
+    /// The mounts among which it looks.
+    pub(super) fn world(&self) -> &'a World {
+        self.world
+    }
+
+    /// What the oracles cannot see on this kernel, for the host.
+    pub(super) fn introduce(&self, ready: &mut Ready) -> io::Result<()> {
+        ready.warns = blind::kernel_warns()?;
+        ready.blind = blind::blind(self.log.is_some(), self.taint)?;
+        Ok(())
+    }
+
+    /// Reads the kernel log until a file has something to read, or the deadline passes.
+    pub(super) fn read_log_until_readable(&mut self, file: impl AsFd, deadline: Instant) -> io::Result<()> {
+        let Some(log) = &mut self.log else { return Ok(()) };
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (readable, told) = socket::either_within(file.as_fd(), log.as_fd(), left)?;
+            if told {
+                log.read()?;
+            }
+            if readable || !told {
+                return Ok(());
+            }
+        }
     }
 
     /// Looks at what a scenario did, once its runner is gone, and cleans up after it. `faults` are what the runner itself
@@ -55,14 +94,21 @@ impl Watch {
             }
             left_behind.extend(left.iter().map(ToString::to_string));
             // The next scenario is not to be blamed for this one's.
-            sweep::remove(&left);
+            sweep::remove(self.world, &left)?;
             patience = REAPED;
         }
+        let now = Inventory::take(self.world, &self.baseline)?;
+        left_behind.extend(now.changed_since(&self.baseline));
         if !left_behind.is_empty() {
-            self.baseline = Inventory::baseline()?;
+            self.baseline = Inventory::baseline(self.world)?;
         }
         self.restore_names()?;
-        Ok(Oracles { kernel_log: self.log.faults()?, taint: taint()? & !self.taint, left_behind })
+        let Told { faults, lost } = self.log.as_mut().map_or_else(|| Ok(Told::default()), KernelLog::take)?;
+        if !faults.is_empty() {
+            blind::rearm()?;
+        }
+        let taint = taint()?.unwrap_or_default() & !self.taint.unwrap_or_default();
+        Ok(Oracles { kernel_log: faults, log_lost: lost, taint, left_behind })
     }
 
     /// Takes away what a runner that was lost left: it is not its containers' fault that nobody took them down.
@@ -72,7 +118,7 @@ impl Watch {
             if left.is_empty() {
                 break;
             }
-            sweep::remove(&left);
+            sweep::remove(self.world, &left)?;
         }
         Ok(())
     }
@@ -82,7 +128,7 @@ impl Watch {
         let deadline = Instant::now() + patience;
         let mut pause = Duration::from_millis(2);
         loop {
-            let left = Inventory::take(&self.baseline)?.since(&self.baseline);
+            let left = Inventory::take(self.world, &self.baseline)?.since(&self.baseline);
             if left.is_empty() || Instant::now() > deadline {
                 return Ok(left);
             }
@@ -103,7 +149,15 @@ impl Watch {
     }
 }
 
-/// `Documentation/admin-guide/tainted-kernels.rst`
-fn taint() -> io::Result<u64> {
-    fs::read_to_string("/proc/sys/kernel/tainted")?.trim().parse().map_err(io::Error::other)
+/// `Documentation/admin-guide/tainted-kernels.rst`; `None` without CONFIG_PROC_SYSCTL.
+fn taint() -> io::Result<Option<u64>> {
+    match fs::read_to_string("/proc/sys/kernel/tainted") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other?.trim().parse().map(Some).map_err(io::Error::other),
+    }
+}
+
+/// A device that no driver serves gives ENXIO; one that nobody made is not there.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(errno_of(error), Errno::ENXIO | Errno::ENODEV | Errno::ENOENT)
 }

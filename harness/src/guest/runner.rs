@@ -1,7 +1,6 @@
 //! Carries out one scenario: needs, containers, steps, and the taking down of it all.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::thread::sleep;
@@ -9,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use runtime::output;
 use runtime::sys::probe::machine;
-use runtime::sys::{self, Signal, descriptor, signal};
+use runtime::sys::{self, Signal, signal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::cast::Cast;
+use super::inheritable;
 use super::needs;
 use super::player::NoReply;
 use super::probe::Reply;
@@ -23,8 +23,6 @@ use crate::event::{Event, Outcome};
 use crate::operation::{Operation, Subject};
 use crate::plan::{Actor, After, Plan, Step};
 
-/// The number of a descriptor that execve(2) leaves open: scenarios/process/descriptors.toml.
-const LEAKING: i32 = 100;
 /// How long all that is looked at after the last step may take.
 pub(super) const LOOK: Duration = Duration::from_secs(3);
 
@@ -76,11 +74,10 @@ impl Runner {
     fn carry_out(&mut self) -> io::Result<()> {
         // Init's children leave no zombies, and this is one; the runtime waits for its own.
         machine::reap_children_by_hand()?;
-        // As many a caller of a runtime does, by nohup(1) or without meaning to: a container that inherits it is seen to. So is
-        // one that inherits a descriptor: every other one of the guest is closed by execve(2) anyway.
+        // As many a caller of a runtime does, by nohup(1) or without meaning to: a container that inherits it is seen to.
         signal::ignore(Signal::SIGUSR2)?;
-        descriptor::copy_to(File::open("/")?, LEAKING)?;
         let mut shield = Shield::new()?;
+        let _inherited = inheritable::open()?;
         if self.needs_are_met()? {
             self.build_containers()?;
             self.perform_steps()?;

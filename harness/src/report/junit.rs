@@ -19,6 +19,9 @@ pub fn render(run: &Run) -> String {
 fn suite(run: &Run, kernel: &Kernel) -> TestSuite {
     let mut suite = TestSuite::new(format!("{} ({})", kernel.name, kernel.release));
     suite.add_property(("accelerator", kernel.accel.as_str()));
+    for blind in kernel.blindness() {
+        suite.add_property(("blind", details::one_line(&blind).as_str()));
+    }
     let results = run.results.iter().filter(|result| result.kernel == kernel.name);
     suite.add_test_cases(results.map(|result| case(run, result)));
     suite

@@ -18,7 +18,9 @@ pub fn render(run: &Run) -> String {
         for (number, result) in (1..).zip(&results) {
             scenario(&mut out, run, number, result);
         }
-        push(&mut out, 0, &format!("# {}", details::one_line(&about(kernel))));
+        for line in [about(kernel)].into_iter().chain(kernel.blindness()) {
+            push(&mut out, 0, &format!("# {}", details::one_line(&line)));
+        }
         let (status, reason) = of_all(&results);
         push(&mut out, 0, &test_line(number, &kernel.name, status, reason));
     }

@@ -48,6 +48,11 @@ fn kernels(out: &mut String, run: &Run) {
         );
     }
     push(out, "");
+    for kernel in &run.kernels {
+        for blind in kernel.blindness() {
+            push(out, &format!("**{}**: {}\n", text(&kernel.name), text(&blind)));
+        }
+    }
 }
 
 fn broken(run: &Run, result: &Outcome) -> String {

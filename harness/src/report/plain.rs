@@ -32,6 +32,7 @@ fn kernel(it: &Kernel) -> Kernel {
         isolation: one_line(&it.isolation),
         boot_ms: it.boot_ms,
         clone_ms: it.clone_ms,
+        blind: it.blind.iter().map(|(oracle, why)| (one_line(oracle), one_line(why))).collect(),
     }
 }
 

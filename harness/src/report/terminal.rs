@@ -164,6 +164,9 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
         let release = if kernel.release.is_empty() { "release unknown" } else { &kernel.release };
         push(out, &format!("kernel {}: {release}, {boot}, isolation {}", kernel.name, kernel.isolation));
         push(out, &format!("accelerator {}: {}", kernel.accel, one_line(&kernel.accel_reason)));
+        for blind in kernel.blindness() {
+            push(out, &paint.bad(&format!("kernel {}: {}", kernel.name, one_line(&blind))));
+        }
     }
     if let Some(words) = nothing_proven(run) {
         push(out, &paint.status(Status::Miss, &words));

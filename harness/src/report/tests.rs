@@ -53,6 +53,7 @@ pub(super) fn run() -> Run {
         kernel_log: vec!["WARNING: CPU: 0 PID: 1 at net/core/dev.c:1 \u{1b}[2J<b>".into()],
         taint: 512,
         left_behind: vec!["interface mybr0".into(), "mount /x (tmpfs)".into()],
+        ..Oracles::default()
     });
     let mut lost = evidence(names[4], good());
     lost.steps.remove(&1);
@@ -78,6 +79,7 @@ pub(super) fn run() -> Run {
         isolation: "shared".into(),
         boot_ms: Some(1890),
         clone_ms: Some(Percentiles { p50: 75.5, p99: 90.0 }),
+        blind: [("kernel log".into(), "cannot tell of warnings: no CONFIG_BUG".into())].into(),
     };
     let mut run = Run::new("2026-11-24T10:00:00Z".into(), vec![kernel], &scenarios, results);
     run.nsproof = "0.0.0".into();

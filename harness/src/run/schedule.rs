@@ -12,6 +12,7 @@ use super::source::{Guest, Isolation, Source, boot};
 use super::tap::Tap;
 use super::testbed::Testbed;
 use super::{Options, TAIL};
+use crate::event::Ready;
 use crate::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
 use crate::plan::{After, Plan};
@@ -42,7 +43,7 @@ pub(super) struct Line<'a> {
 
 #[derive(Default)]
 struct Starts {
-    release: String,
+    ready: Ready,
     times: Vec<Duration>,
 }
 
@@ -233,7 +234,7 @@ impl<'a> Line<'a> {
 
     fn noted(&self, guest: Guest) -> Guest {
         let mut starts = self.starts.lock().expect("no lane panics while it counts");
-        starts.release.clone_from(&guest.ready.release);
+        starts.ready.clone_from(&guest.ready);
         starts.times.extend(guest.machine.boot_time());
         drop(starts);
         guest
@@ -250,13 +251,20 @@ impl<'a> Line<'a> {
         };
         report::Kernel {
             name: self.testbed.name.clone(),
-            release: starts.release.clone(),
+            release: starts.ready.release.clone(),
             accel: self.testbed.accel.accelerator.name().to_owned(),
             accel_reason: self.testbed.accel.reason.clone(),
             isolation: self.options.isolation.word().to_owned(),
             boot_ms,
             clone_ms,
+            blind: self.blind(&starts),
         }
+    }
+
+    /// What the oracles cannot see. Of a kernel that never got ready nothing is known.
+    fn blind(&self, starts: &Starts) -> BTreeMap<String, String> {
+        let setting = |option: &str| self.testbed.config.kernel.config(option);
+        if starts.times.is_empty() { BTreeMap::new() } else { report::blind(&starts.ready, setting) }
     }
 }
 

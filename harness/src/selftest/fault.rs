@@ -118,7 +118,11 @@ pub(super) const FRESH: &[Fault] = &[
         &[(Miss, &["Kernel panic - not syncing: NMI"])],
         &["NMI received for unknown reason", "Kernel panic - not syncing: NMI"]
     ),
-    fault!("panic-of-init", Nothing, &[(Miss, &["Attempted to kill init!"])], &["guest: "]),
+    fault!("proc-unmounted", Nothing, &[(Fail, &["left behind: no mount /proc (proc) any more"])], &[]),
+    fault!("dev-covered", Nothing, &[(Fail, &["left behind: mount /dev (tmpfs)"])], &[]),
+    fault!("devices-removed", Nothing, &[(Fail, &["left behind: no file /dev/kmsg any more"])], &[]),
+    fault!("root-unmounted", Nothing, &[(Fail, &["left behind: mount / (rootfs)"])], &[]),
+    fault!("root-read-only", Nothing, &[(Fail, &["left behind: a changed mount / (tmpfs)"])], &[]),
     fault!("halt", Nothing, &[(Miss, DEADLINE)], &["System halted"]),
     fault!("step-waits", Nothing, &[(Error, &["read a FIFO", "deadline"])], &[]),
     fault!("step-spins", Nothing, &[(Error, &["stir 2 GiB", "deadline"])], &[]),
@@ -129,6 +133,8 @@ pub(super) const FRESH: &[Fault] = &[
     fault!("all-killed", Nothing, &[(Error, &["kill all", "the runner ended"])], &[]),
     fault!("oops", Nothing, &[(Fail, &["kernel log", "BUG: kernel NULL pointer dereference"])], &[]),
     fault!("warning", Nothing, &[(Fail, &["kernel log", "WARNING"])], &[]),
+    fault!("log-filled", Nothing, &[(Fail, &["kernel log", "WARNING"])], &[]),
+    fault!("log-lost", Nothing, &[(Miss, &["of the kernel log were overwritten"])], &[]),
     fault!("taint", Nothing, &[(Fail, &["tainted: 0x40"])], &[]),
     fault!("log-forged", Nothing, &[(Pass, &[])], &[]),
     fault!("qemu-killed-before", Before(Deed::Kill), &[(Miss, KILLED)], &[]),
@@ -149,7 +155,12 @@ pub(super) const FRESH: &[Fault] = &[
     fault!("channel-event", Nothing, &[(Miss, &["an event of another run came"])], &[]),
     fault!("channel-ending", Nothing, &[(Miss, &["an event of another run came"])], &[]),
     fault!("channel-flood", Nothing, &[(Miss, &["a line is no event"])], &[]),
-    fault!("channel-ruined", Nothing, &[(Miss, &["Attempted to kill init!"])], &["guest: /dev/ttyS1"]),
+    fault!(
+        "channel-ruined",
+        Nothing,
+        &[(Miss, &["the guest's init ended: ttyS1"])],
+        &["guest: init ended: ttyS1"]
+    ),
     // It says that the kernel panicked: whether that is believed before the ending comes is a matter of time.
     fault!(
         "console-forged",

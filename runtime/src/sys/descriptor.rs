@@ -1,6 +1,6 @@
 //! File descriptors: inheritance, copies. close_range(2), fcntl(2), dup3(2).
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
@@ -66,12 +66,6 @@ pub fn copy_above(fd: impl AsFd, least: RawFd) -> Result<OwnedFd> {
     let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(least))?;
     // SAFETY: fcntl just made this descriptor and nothing else knows it.
     Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(copy) })
-}
-
-/// Makes a copy of that number which execve(2) does not close, for as long as the process is there. dup2(2)
-pub fn copy_to(fd: impl AsFd, number: RawFd) -> Result<()> {
-    // SAFETY: two numbers are passed, no pointer. The number must be nobody's: what is open there is closed.
-    Errno::result(unsafe { libc::dup2(fd.as_fd().as_raw_fd(), number) }).map(drop)
 }
 
 /// Makes three descriptors this process's standard ones. Each must have a number above 2.

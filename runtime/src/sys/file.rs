@@ -62,6 +62,16 @@ pub fn write_in(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
     fcntl::openat2(root, path, how)
 }
 
+/// Opens what is at `path` below the handle, to read it.
+pub fn open_in(folder: BorrowedFd<'_>, path: &OsStr) -> Result<OwnedFd> {
+    fcntl::openat(folder, path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// Opens a device below the handle to read and write. It does not become the controlling terminal. O_NOCTTY, open(2)
+pub fn open_terminal_in(folder: BorrowedFd<'_>, path: &OsStr) -> Result<OwnedFd> {
+    fcntl::openat(folder, path, OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
 /// The path under which a handle can be used by calls that take none. Needs `/proc`.
 pub fn path_of(fd: impl AsFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))

@@ -107,6 +107,21 @@ pub fn wait_for_any<const N: usize>(
     Ok(wishes.map(|(_, _, wanted)| wanted && ready.next().unwrap_or_default()))
 }
 
+/// Waits until at least one of two files has something to read, at most so long, and tells for each whether it has.
+pub fn either_within(one: impl AsFd, other: impl AsFd, patience: Duration) -> Result<(bool, bool)> {
+    let deadline = Instant::now() + patience;
+    loop {
+        // Whole milliseconds, and rather too long: what comes at the very end is not missed.
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis() + 1;
+        let mut fds = [one.as_fd(), other.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+            Err(Errno::EINTR) => continue,
+            other => other?,
+        };
+        return Ok((fds[0].any().unwrap_or_default(), fds[1].any().unwrap_or_default()));
+    }
+}
+
 /// Waits until a file has something to read, at most so long. Whether it has.
 pub fn is_readable_within(fd: impl AsFd, patience: Duration) -> Result<bool> {
     let deadline = Instant::now() + patience;

@@ -9,6 +9,9 @@ const KEPT: usize = 256 << 10;
 /// Lines before a panic that may tell why.
 const BEFORE_PANIC: usize = 5;
 
+/// What the guest's init says before its reason, if it ends by itself.
+pub(super) const INIT_ENDED: &str = "guest: init ended: ";
+
 /// The console's text, shared with the thread that reads it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Console(Arc<Mutex<Inner>>);
@@ -78,7 +81,7 @@ impl Console {
 
 /// Lines after which the guest runs no more, or was not made whole (kernel/panic.c, init/initramfs.c).
 fn fatal(line: &str) -> Option<String> {
-    let words = ["Kernel panic - not syncing", "Initramfs unpacking failed"];
+    let words = [INIT_ENDED, "Kernel panic - not syncing", "Initramfs unpacking failed"];
     let start = words.iter().find_map(|word| line.find(word))?;
     Some(line[start..].trim_end().to_owned())
 }
@@ -96,6 +99,19 @@ mod tests {
         assert_eq!(console.add(format!("[    1.2] {panic}\r\n").as_bytes()), None);
         assert_eq!(console.panic().as_deref(), Some(panic));
         assert!(console.text().starts_with("[    1.0] all is well\n[    1.1]"));
+    }
+
+    #[test]
+    fn an_init_that_ends_is_no_panic() {
+        use super::super::Ending;
+        let ending = |line: &str| Ending::fatal(fatal(line).unwrap());
+        let by_itself = ending("guest: init ended: ttyS1 cannot be opened: ENOENT\r\n");
+        assert_eq!(by_itself, Ending::Init("ttyS1 cannot be opened: ENOENT".into()));
+        assert_eq!(by_itself.to_string(), "the guest's init ended: ttyS1 cannot be opened: ENOENT");
+        let killed = "Kernel panic - not syncing: Attempted to kill init! exitcode=0x0000000b";
+        assert_eq!(ending(&format!("[    1.1] {killed}\r\n")), Ending::Init(killed.into()));
+        let fault = "Kernel panic - not syncing: sysrq triggered crash";
+        assert_eq!(ending(fault), Ending::Panic(fault.into()));
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn tcg() {
     -qmp chardev:monitor
     -kernel /k/bzImage
     -initrd /c/initramfs.cpio
-    -append console=ttyS0 quiet panic=-1 reboot=t no_timer_check cryptomgr.notests=1 random.trust_cpu=on nokaslr debug
+    -append console=ttyS0 quiet panic=-1 reboot=t no_timer_check log_buf_len=1M cryptomgr.notests=1 random.trust_cpu=on nokaslr debug
     ");
 }
 
@@ -71,7 +71,7 @@ fn a_clone_maps_the_memory_privately_and_boots_nothing() {
     - -object memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/6,share=on
     - -kernel /k/bzImage
     - -initrd /c/initramfs.cpio
-    - -append console=ttyS0 quiet panic=-1 reboot=t no_timer_check cryptomgr.notests=1 random.trust_cpu=on nokaslr debug
+    - -append console=ttyS0 quiet panic=-1 reboot=t no_timer_check log_buf_len=1M cryptomgr.notests=1 random.trust_cpu=on nokaslr debug
     + -object memory-backend-file,id=ram,size=256M,mem-path=/proc/self/fd/6,share=off
     + -incoming defer
     ");

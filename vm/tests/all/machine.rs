@@ -38,7 +38,7 @@ fn a_panic_comes_after_the_last_words() {
         }
     };
     assert!(lines.contains(&"last words".to_owned()), "{lines:?}");
-    assert!(matches!(&ending, Ending::Panic(line) if line.contains("Attempted to kill init")), "{ending:?}");
+    assert!(matches!(&ending, Ending::Init(line) if line.contains("Attempted to kill init")), "{ending:?}");
     assert!(started.elapsed() < PATIENCE / 2, "a panic ends the wait");
     assert_eq!(machine.receive(Instant::now()), Err(ending.clone()));
     assert_eq!(machine.send("more").unwrap_err(), ending);
@@ -55,7 +55,7 @@ fn a_guest_that_stays_after_its_panic_is_not_waited_for() {
     let started = Instant::now();
     let ending =
         std::iter::repeat_with(|| machine.receive(started + PATIENCE)).find_map(Result::err).unwrap();
-    assert!(matches!(&ending, Ending::Panic(line) if line.contains("Attempted to kill init")), "{ending:?}");
+    assert!(matches!(&ending, Ending::Init(line) if line.contains("Attempted to kill init")), "{ending:?}");
     assert!(started.elapsed() < PATIENCE / 2, "a panic ends the wait");
     assert!(running(machine.pid()));
 }

@@ -121,7 +121,7 @@ fn the_end_of_one_is_not_that_of_another() {
     panicked.send("panic").unwrap();
     let panic = std::iter::repeat_with(|| panicked.receive(Instant::now() + PATIENCE)).find_map(Result::err);
     assert!(
-        matches!(&panic, Some(Ending::Panic(line)) if line.contains("Attempted to kill init")),
+        matches!(&panic, Some(Ending::Init(line)) if line.contains("Attempted to kill init")),
         "{panic:?}"
     );
     assert!(panicked.console().contains("Kernel panic"), "{}", panicked.console());

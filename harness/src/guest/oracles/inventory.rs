@@ -11,6 +11,7 @@ use runtime::sys::probe::ipc::Kind;
 use runtime::sys::{Errno, errno_of};
 
 use crate::guest::parse;
+use crate::guest::world::World;
 
 /// Folders in which a new name is a leftover.
 const FOLDERS: &[&str] = &["/", "/tmp", "/run", "/dev", "/dev/shm", "/dev/mqueue", "/skeleton"];
@@ -19,12 +20,25 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 /// One thing, told by what makes it itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Item {
-    Process { pid: i32, name: String },
+    Process {
+        pid: i32,
+        name: String,
+    },
     Namespace(String),
-    Mount { id: u32, target: String, kind: String },
+    /// `state`: its options and its propagation.
+    Mount {
+        id: u32,
+        target: String,
+        kind: String,
+        state: String,
+    },
     Interface(String),
     Cgroup(PathBuf),
-    Ipc { kind: IpcKind, key: i32, id: i32 },
+    Ipc {
+        kind: IpcKind,
+        key: i32,
+        id: i32,
+    },
     File(PathBuf),
 }
 
@@ -79,42 +93,69 @@ pub(super) struct Inventory {
 
 impl Inventory {
     /// What there is to compare with later: who runs now needs no look, then as now.
-    pub(super) fn baseline() -> io::Result<Inventory> {
+    pub(super) fn baseline(world: &World) -> io::Result<Inventory> {
         let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
-        now.add_things()?;
+        now.add_things(world)?;
         Ok(now)
     }
 
     /// Everything, but for processes that `baseline` has too.
-    pub(super) fn take(baseline: &Inventory) -> io::Result<Inventory> {
+    pub(super) fn take(world: &World, baseline: &Inventory) -> io::Result<Inventory> {
         let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
         for &pid in now.pids.difference(&baseline.pids) {
             if let Some(name) = user_process(pid)? {
                 now.items.insert(Item::Process { pid, name });
-                now.items.extend(namespaces(pid)?.into_iter().map(Item::Namespace));
+                now.items.extend(namespaces(world, pid)?.into_iter().map(Item::Namespace));
             }
         }
-        now.add_things()?;
+        now.add_things(world)?;
         Ok(now)
     }
 
-    fn add_things(&mut self) -> io::Result<()> {
-        self.items.extend(mounts()?);
+    fn add_things(&mut self, world: &World) -> io::Result<()> {
+        self.items.extend(mounts(world)?);
         self.items.extend(names("/sys/class/net")?.into_iter().map(Item::Interface));
         cgroups(Path::new(CGROUPS), &mut self.items)?;
         for kind in [IpcKind::Memory, IpcKind::Semaphore, IpcKind::Queue] {
             self.items.extend(ipc(kind)?);
         }
-        for folder in FOLDERS {
-            self.items.extend(names(folder)?.iter().map(|name| Item::File(Path::new(folder).join(name))));
-        }
+        self.items.extend(world.in_machine(files)?);
         Ok(())
     }
 
-    /// What is here and was not there.
+    /// What is here and was not there. A mount that was there and is another now is [`Inventory::changed_since`].
     pub(super) fn since(&self, earlier: &Inventory) -> Vec<Item> {
-        self.items.difference(&earlier.items).cloned().collect()
+        let is_new = |item: &&Item| !item.is_one_of(&earlier.items);
+        self.items.difference(&earlier.items).filter(is_new).cloned().collect()
     }
+
+    /// What was there and is not, or is not as it was: `no mount /proc (proc) any more`.
+    pub(super) fn changed_since(&self, earlier: &Inventory) -> Vec<String> {
+        let words = |item: &Item| {
+            if item.is_one_of(&self.items) {
+                format!("a changed {item}")
+            } else {
+                format!("no {item} any more")
+            }
+        };
+        earlier.items.difference(&self.items).map(words).collect()
+    }
+}
+
+impl Item {
+    /// Whether it is among them, in whatever state.
+    fn is_one_of(&self, items: &BTreeSet<Item>) -> bool {
+        let Item::Mount { id, .. } = self else { return items.contains(self) };
+        items.iter().any(|item| matches!(item, Item::Mount { id: other, .. } if other == id))
+    }
+}
+
+fn files() -> io::Result<Vec<Item>> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        found.extend(names(folder)?.iter().map(|name| Item::File(Path::new(folder).join(name))));
+    }
+    Ok(found)
 }
 
 /// What is gone while it is looked at is not there.
@@ -152,22 +193,25 @@ fn name_in_stat(stat: &str) -> Option<String> {
     (flags & KERNEL_THREAD == 0).then(|| name.to_owned())
 }
 
-/// The namespaces of a process that are not this one's own: `net:[4026532177]`.
-fn namespaces(pid: i32) -> io::Result<Vec<String>> {
+/// The namespaces of a process that are not the machine's: `net:[4026532177]`.
+fn namespaces(world: &World, pid: i32) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for name in spec::Namespace::ALL.map(spec::Namespace::file) {
         let theirs = present(fs::read_link(format!("/proc/{pid}/ns/{name}")))?;
-        if theirs != present(fs::read_link(format!("/proc/self/ns/{name}")))? && theirs != Path::new("") {
+        let ours = present(fs::read_link(format!("/proc/self/ns/{name}")))?;
+        if theirs != ours && !world.is_machine(&theirs) && theirs != Path::new("") {
             found.push(theirs.to_string_lossy().into_owned());
         }
     }
     Ok(found)
 }
 
-fn mounts() -> io::Result<Vec<Item>> {
-    let text = fs::read_to_string("/proc/self/mountinfo")?;
-    let item = |mount: parse::Mount| Item::Mount { id: mount.id, target: mount.target, kind: mount.kind };
-    Ok(parse::mountinfo(&text).into_iter().map(item).collect())
+fn mounts(world: &World) -> io::Result<Vec<Item>> {
+    let item = |mount: parse::Mount| {
+        let state = [mount.options, mount.propagation].concat().join(",");
+        Item::Mount { id: mount.id, target: mount.target, kind: mount.kind, state }
+    };
+    Ok(parse::mountinfo(&world.mountinfo()?).into_iter().map(item).collect())
 }
 
 fn cgroups(group: &Path, items: &mut BTreeSet<Item>) -> io::Result<()> {
@@ -225,5 +269,22 @@ mod tests {
         let left = inventory(&["lo", "mybr0"]).since(&inventory(&["dummy0", "lo"]));
         assert_eq!(left, [Item::Interface("mybr0".into())]);
         assert_eq!(left[0].to_string(), "interface mybr0");
+    }
+
+    #[test]
+    fn what_is_taken_away_or_changed_is_told_of() {
+        let mount = |id, target: &str, state: &str| {
+            let (target, kind, state) = (target.into(), "proc".into(), state.into());
+            Item::Mount { id, target, kind, state }
+        };
+        let inventory =
+            |items: &[Item]| Inventory { items: items.iter().cloned().collect(), pids: BTreeSet::new() };
+        let before =
+            inventory(&[mount(1, "/proc", "rw"), mount(2, "/x", "rw"), Item::File("/dev/null".into())]);
+        let after = inventory(&[mount(2, "/x", "ro"), mount(3, "/proc", "rw")]);
+        assert_eq!(after.since(&before), [mount(3, "/proc", "rw")]);
+        let told =
+            ["no mount /proc (proc) any more", "a changed mount /x (proc)", "no file /dev/null any more"];
+        assert_eq!(after.changed_since(&before), told);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use runtime::sys::probe::machine;
 use runtime::sys::{Errno, errno_of};
@@ -37,29 +38,107 @@ const FAULTS: &[&str] = &[
     "unreferenced object",
 ];
 
-/// The log from some position on.
-pub(super) struct KernelLog(File);
+/// Lines of faults that are kept: a kernel that warns without end is told of by the first of them.
+const KEPT: usize = 64;
+
+/// The kernel log, read from its beginning on.
+///
+/// Neither syslog(2) (`dmesg --clear`, `dmesg --read-clear`) nor a sysctl (`kernel.printk`, `kernel.printk_devkmsg`,
+/// `kernel.dmesg_restrict`) takes a record from a descriptor that is open: only one that is overwritten before it is read
+/// is lost, and then the numbers of those that are left tell of it.
+pub(super) struct KernelLog {
+    file: File,
+    seen: Seen,
+}
+
+/// What was read since it was last taken.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Lines that tell of a fault.
+    pub(super) faults: Vec<String>,
+    /// Records that were not read.
+    pub(super) lost: u64,
+}
 
 impl KernelLog {
+    /// Opens the log and reads what the kernel said so far: that gives the number of the next record.
     pub(super) fn open() -> io::Result<KernelLog> {
-        machine::kernel_log().map(KernelLog)
+        let mut log = KernelLog { file: machine::kernel_log()?, seen: Seen::default() };
+        log.read()?;
+        Ok(log)
     }
 
-    /// The lines since the last call that tell of a fault.
-    pub(super) fn faults(&mut self) -> io::Result<Vec<String>> {
-        let mut faults = Vec::new();
+    /// Reads what is there. It is called while a scenario runs, too: the kernel overwrites the oldest records.
+    pub(super) fn read(&mut self) -> io::Result<()> {
+        // As long as a record can be (CONSOLE_EXT_LOG_MAX): the kernel refuses to give a part of one.
         let mut record = [0; 8192];
         loop {
-            match self.0.read(&mut record) {
-                Ok(0) => return Ok(faults),
-                Ok(length) => faults.extend(fault(&String::from_utf8_lossy(&record[..length]))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(faults),
+            match self.file.read(&mut record) {
+                Ok(0) => return Ok(()),
+                Ok(length) => self.seen.record(&String::from_utf8_lossy(&record[..length])),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 // Records were overwritten before they were read: the next read gives the oldest that is left.
-                Err(error) if errno_of(&error) == Errno::EPIPE => {}
+                Err(error) if errno_of(&error) == Errno::EPIPE => self.seen.overwritten = true,
                 Err(error) => return Err(error),
             }
         }
     }
+
+    /// What came since the last call.
+    pub(super) fn take(&mut self) -> io::Result<Told> {
+        self.read()?;
+        Ok(self.seen.take())
+    }
+}
+
+impl AsFd for KernelLog {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// What the records said.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The number that the next record has if none is lost.
+    next: Option<u64>,
+    /// The kernel said that there is a gap.
+    overwritten: bool,
+    lost: u64,
+    faults: Vec<String>,
+    /// Faults that are not kept.
+    more: usize,
+}
+
+impl Seen {
+    fn record(&mut self, record: &str) {
+        match number(record) {
+            // The log does not begin with 0 if the machine has been up for long: it is no gap of this reader's.
+            Some(number) => {
+                self.lost += number.saturating_sub(self.next.unwrap_or(number));
+                self.next = Some(number + 1);
+            }
+            None => self.lost += 1,
+        }
+        if let Some(fault) = fault(record) {
+            if self.faults.len() < KEPT { self.faults.push(fault) } else { self.more += 1 }
+        }
+    }
+
+    fn take(&mut self) -> Told {
+        let mut faults = std::mem::take(&mut self.faults);
+        if self.more > 0 {
+            faults.push(format!("and {} more such lines", std::mem::take(&mut self.more)));
+        }
+        let overwritten = u64::from(std::mem::take(&mut self.overwritten));
+        Told { faults, lost: std::mem::take(&mut self.lost).max(overwritten) }
+    }
+}
+
+/// The sequence number of a record of `/dev/kmsg`: `6,339,5140900,-;text`. Documentation/ABI/testing/dev-kmsg
+fn number(record: &str) -> Option<u64> {
+    let (head, _) = record.split_once(';')?;
+    head.split(',').nth(1)?.parse().ok()
 }
 
 /// The text of a record of `/dev/kmsg`, if the kernel wrote it and it tells of a fault.
@@ -97,5 +176,35 @@ mod tests {
         assert_eq!(fault(record).as_deref(), Some("WARNING: at x.c; y"));
         let record = "4,1,2,-;=====\\x0aWARNING: gone\\x0a=====\n";
         assert_eq!(fault(record).as_deref(), Some("WARNING: gone"));
+    }
+
+    #[test]
+    fn a_gap_in_the_numbers_is_what_was_lost() {
+        let mut seen = Seen::default();
+        // What was said before anybody read is no gap.
+        seen.record("6,339,1,-;veth: a link came up\n");
+        seen.record("6,340,2,-;veth: it went down\n");
+        assert_eq!(seen.take(), Told::default());
+        seen.record("4,352,3,-;WARNING: at x.c\n");
+        assert_eq!(seen.take(), Told { faults: vec!["WARNING: at x.c".into()], lost: 11 });
+        seen.record("6,353,4,-;all is well\n");
+        assert_eq!(seen.take(), Told::default());
+        seen.record("no record");
+        assert_eq!(seen.take(), Told { faults: Vec::new(), lost: 1 });
+    }
+
+    #[test]
+    fn a_gap_that_only_the_kernel_tells_of_is_one_too() {
+        let mut seen = Seen { overwritten: true, ..Seen::default() };
+        assert_eq!(seen.take().lost, 1);
+        assert_eq!(seen.take().lost, 0);
+    }
+
+    #[test]
+    fn faults_without_end_are_counted() {
+        let mut seen = Seen::default();
+        (0..100).for_each(|number| seen.record(&format!("4,{number},1,-;WARNING: {number}\n")));
+        let Told { faults, lost } = seen.take();
+        assert_eq!((faults.len(), &*faults[KEPT], lost), (KEPT + 1, "and 36 more such lines", 0));
     }
 }

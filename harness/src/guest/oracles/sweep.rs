@@ -1,6 +1,7 @@
 //! Takes away what was left behind, so that the next scenario begins as this one did.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,21 +11,30 @@ use runtime::sys::probe::ipc;
 use runtime::sys::{self, Errno, Signal, mount, process, signal};
 
 use super::inventory::Item;
+use crate::guest::world::World;
 
 /// For processes to die of SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Removes what can be removed, processes first: they hold the rest. What stays becomes part of the next baseline; it was
 /// reported, and the console tells why it stayed.
-pub(super) fn remove(items: &[Item]) {
+///
+/// # Errors
+/// There is no way to the machine's mounts or back.
+pub(super) fn remove(world: &World, items: &[Item]) -> io::Result<()> {
     // In reverse: mounts and groups inside others come after them.
     let processes = |item: &&Item| matches!(item, Item::Process { .. });
     let (first, then): (Vec<_>, Vec<_>) = items.iter().rev().partition(processes);
     for item in first.into_iter().chain(then) {
-        if let Err(errno) = remove_one(item) {
+        let removed = match item {
+            Item::Mount { .. } | Item::File(_) => world.in_machine(|| Ok(remove_one(item)))?,
+            _ => remove_one(item),
+        };
+        if let Err(errno) = removed {
             output::say(format!("guest: {item} stays: {errno}"));
         }
     }
+    Ok(())
 }
 
 fn remove_one(item: &Item) -> sys::Result<()> {
@@ -51,6 +61,6 @@ fn end(pid: i32) -> sys::Result<()> {
     if process::ends_within(pid, PATIENCE)? { Ok(()) } else { Err(Errno::ETIMEDOUT) }
 }
 
-fn remove_tree(path: &Path) -> std::io::Result<()> {
+fn remove_tree(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path)?.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
 }

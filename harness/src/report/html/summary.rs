@@ -140,6 +140,10 @@ fn card(run: &Run, kernel: &Kernel) -> Markup {
                     dt { "clone" }
                     dd { (format!("{:.1} ms, p99 {:.1} ms", clone.p50, clone.p99)) }
                 }
+                @for blind in kernel.blindness() {
+                    dt { "blind" }
+                    dd { (blind) }
+                }
             }
         }
     }

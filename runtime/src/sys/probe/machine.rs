@@ -118,11 +118,8 @@ pub fn restart() -> Errno {
     }
 }
 
-/// The kernel's log after what it has said so far. A read gives one record, and `WouldBlock` after the last. kmsg(4)
+/// The kernel's log from its beginning. A read gives one record, and `WouldBlock` after the last. kmsg(4)
 pub fn kernel_log() -> std::io::Result<File> {
-    use std::io::{Seek, SeekFrom};
     use std::os::unix::fs::OpenOptionsExt;
-    let mut log = File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")?;
-    log.seek(SeekFrom::End(0))?;
-    Ok(log)
+    File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")
 }
