@@ -165,6 +165,7 @@ fn verdict(kernel: &str, scenario: &Scenario) -> Verdict {
                 kernel_log: vec!["WARNING: CPU: 0 PID: 1 at net/core/dev.c:1 \u{1b}[2J<b>".into()],
                 taint: 512,
                 left_behind: vec!["interface mybr0".into(), "mount /x (tmpfs)".into()],
+                ..Oracles::default()
             });
             judge(scenario, &left)
         }
