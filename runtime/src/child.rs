@@ -190,6 +190,11 @@ impl Child<'_> {
 
     fn bounding(&mut self) -> Result<(), Fault> {
         let spec = self.job.spec;
+        if !(spec.init && in_user_namespace(spec)) {
+            // Soon it has no more rights than a process of another container, which could trace it (CVE-2016-9962). An init
+            // of a user namespace stays, and an unprivileged caller could not join what it cannot look at.
+            process::forbid_inspection()?;
+        }
         let sets = sets(&spec.capabilities, spec.uid, &capability::permitted()?);
         for gone in in_order(capability::bounding()?.difference(&sets.bounding)) {
             capability::drop_bounding(gone).about(|| short(gone))?;

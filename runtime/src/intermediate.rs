@@ -49,10 +49,8 @@ fn enter(job: &Job<'_>) -> Result<(), (u16, Fault)> {
         let opened = path.and_then(|path| File::open(&path).about(|| path.display().to_string()));
         joinable.push((position, kind, opened.map_err(|fault| (position, fault))?.into()));
     }
-    if job.entry.is_some() {
-        // Until execve a process of the container could trace this one, and reach what it has open (CVE-2016-9962).
-        process::forbid_inspection().map_err(|errno| (first, errno.into()))?;
-    }
+    // Until execve a process of the container could trace this one, and reach what it has open (CVE-2016-9962).
+    process::forbid_inspection().map_err(|errno| (first, errno.into()))?;
     join_all(joinable)?;
     match root {
         Some(root) => enter_root(&root).map_err(|errno| (job.position(Step::EnterRoot), errno.into())),

@@ -12,8 +12,8 @@ use super::supervise::{Watched, supervise};
 use super::terminal::Terminal;
 use crate::caps::short;
 use crate::exec::{Exec, Joined};
-use crate::spec::{Capabilities, Spec};
-use crate::sys::{signal, terminal};
+use crate::spec::{Capabilities, Resource, Rlimit, Spec};
+use crate::sys::{self, credentials, signal, terminal};
 
 /// Run a program in the container of a process.
 #[derive(Debug, Args)]
@@ -62,7 +62,7 @@ impl ExecCommand {
     }
 }
 
-/// The confinement of a process: its bounding set and no_new_privs. proc_pid_status(5)
+/// The confinement of a process: its bounding set, no_new_privs and limits. proc_pid_status(5), prlimit(2)
 fn of_process(pid: i32) -> Result<Spec, Message> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).map_err(|error| {
@@ -78,8 +78,24 @@ fn of_process(pid: i32) -> Result<Spec, Message> {
     Ok(Spec {
         capabilities: Capabilities { keep: kept.map(short).collect(), ..Capabilities::default() },
         no_new_privileges: fields.get("NoNewPrivs") != Some(&"0"),
+        rlimits: limits(pid)?,
         ..Spec::default()
     })
+}
+
+/// Its limits, as far as they are not the caller's anyway.
+fn limits(pid: i32) -> Result<BTreeMap<Resource, Rlimit>, Message> {
+    let mut found = BTreeMap::new();
+    for kind in credentials::RESOURCES {
+        let theirs = credentials::limits_of(pid, kind).map_err(|errno| {
+            let text = format!("cannot read the limits of process {pid}: {}", sys::errno_name(errno));
+            Message::new(text, "run it as root, or as the user whose process it is")
+        })?;
+        if theirs != credentials::limits(kind)? {
+            found.insert(kind, Rlimit { soft: theirs.0, hard: theirs.1 });
+        }
+    }
+    Ok(found)
 }
 
 impl Watched for Joined {

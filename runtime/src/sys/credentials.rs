@@ -41,9 +41,42 @@ pub fn set_umask(mask: u32) {
     stat::umask(Mode::from_bits_truncate(mask));
 }
 
+/// Every resource.
+pub const RESOURCES: [Resource; 16] = [
+    Resource::As,
+    Resource::Core,
+    Resource::Cpu,
+    Resource::Data,
+    Resource::Fsize,
+    Resource::Locks,
+    Resource::Memlock,
+    Resource::Msgqueue,
+    Resource::Nice,
+    Resource::Nofile,
+    Resource::Nproc,
+    Resource::Rss,
+    Resource::Rtprio,
+    Resource::Rttime,
+    Resource::Sigpending,
+    Resource::Stack,
+];
+
 /// setrlimit(2), in the resource's own unit.
 pub fn set_limit(kind: Resource, soft: u64, hard: u64) -> Result<()> {
     resource::setrlimit(limit(kind), soft, hard)
+}
+
+/// Soft and hard limit of another process. prlimit(2)
+///
+/// # Errors
+/// `EPERM` for a process of another user without CAP_SYS_RESOURCE.
+pub fn limits_of(pid: i32, kind: Resource) -> Result<(u64, u64)> {
+    let mut found = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let kind = limit(kind) as libc::c_uint;
+    let (call, none) = (libc::SYS_prlimit64, std::ptr::null::<libc::rlimit64>());
+    // SAFETY: no new limit is given, and the kernel writes the old one to a structure of its type, which outlives the call.
+    Errno::result(unsafe { libc::syscall(call, pid, kind, none, &raw mut found) })?;
+    Ok((found.rlim_cur, found.rlim_max))
 }
 
 /// Soft and hard limit. getrlimit(2)

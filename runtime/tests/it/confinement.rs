@@ -218,3 +218,46 @@ fn with_a_umask_of_0_nothing_is_made_that_everybody_can_write_to() {
     let asked = "drwxrwxrwt /dev/mqueue\ndrwxrwxrwt /dev/shm\n";
     assert_eq!((seen.out, seen.err.as_str()), (format!("{asked}0022\n755\n"), ""));
 }
+
+/// Waits for a process that has not become its program yet, and has no more rights than this one; tells whether its memory can
+/// be opened, which takes the same as to trace it. ptrace(2), PTRACE_MODE_ATTACH
+const WATCHER: &str = "own=$(grep ^CapEff /proc/self/status); echo ready
+    while :; do for process in /proc/[0-9]*; do
+        read name <$process/comm && test $name = nsrun || continue
+        test \"$(grep ^CapEff $process/status)\" = \"$own\" || continue
+        (exec 3<$process/mem) && echo open || echo refused
+        exec sleep 60
+    done; done 2>/dev/null";
+
+#[rstest]
+#[case::by_the_container_that_it_joins(&["--pid", "--mount", "--proc"], "exec PID")]
+#[case::by_one_with_all_rights_in_a_user_namespace(&["--all", "--user", "--proc", "--cap-add", "ALL"], "exec PID")]
+#[case::by_one_whose_pids_it_joins(&["--pid", "--mount", "--proc"], "run --join pid=PID")]
+#[case::by_another_container(&["--uts"], "run --uts")]
+#[case::by_another_of_the_same_pids(&["--uts"], "run --uts --init")]
+fn until_it_is_its_program_it_cannot_be_traced(#[case] flags: &[&str], #[case] command: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let mut container = Background::script(flags, WATCHER);
+    let command = command.replace("PID", &container.pid.to_string());
+    // It waits in umask(2), at the end of its set-up. strace traces it too, which does not keep its memory from being opened.
+    let mut joining = std::process::Command::new("strace");
+    joining.args([
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=umask",
+        "-e",
+        "inject=umask:delay_enter=700000",
+    ]);
+    joining.arg(crate::common::nsrun()).args(command.split(' ')).args(["--", "true"]).stdin(Stdio::null());
+    let output = joining.output().expect("strace(1) runs: apt-get install strace");
+    assert_eq!(Said::of(output).ok(), "");
+    let mut told = String::new();
+    let mut output = std::io::BufReader::new(container.nsrun.stdout.as_mut().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut told).unwrap();
+    assert_eq!(told, "refused\n");
+}

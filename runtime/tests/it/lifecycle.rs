@@ -239,6 +239,19 @@ fn a_caller_that_ignores_the_end_of_children_does_not_matter(#[case] command: &s
 }
 
 #[test]
+fn exec_has_the_containers_limits_and_ignores_no_signal() {
+    if !need(Need::Root) {
+        return;
+    }
+    let container = Background::start(&["--rlimit", "nofile=64:128", "--rlimit", "core=0"]);
+    let script = "ulimit -Sn; ulimit -Hn; ulimit -Hc; grep -E '^Sig(Ign|Blk)' /proc/self/status";
+    let mut caller = Command::new("env");
+    caller.args(["--ignore-signal=HUP,INT,USR1", nsrun(), "exec", &container.pid.to_string()]);
+    let said = Said::of(caller.args(["--", "/bin/sh", "-c", script]).stdin(Stdio::null()).output().unwrap());
+    assert_eq!(said.ok(), "64\n128\n0\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+}
+
+#[test]
 fn exec_enters_a_chroot_too() {
     if !need(Need::Root) {
         return;
