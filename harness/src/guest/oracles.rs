@@ -1,6 +1,7 @@
 //! The three oracles: after every scenario the kernel log, the taint mask, and what is left behind.
 
 mod blind;
+mod count;
 mod inventory;
 mod log;
 mod sweep;
@@ -11,9 +12,11 @@ use std::os::fd::AsFd;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use runtime::spec::Namespace;
 use runtime::sys::probe::machine::{self, Names};
 use runtime::sys::{Errno, errno_of, namespace, socket};
 
+use self::count::Counts;
 use self::inventory::{Inventory, Item};
 use self::log::{KernelLog, Told};
 use super::world::World;
@@ -21,6 +24,9 @@ use crate::event::{Oracles, Ready};
 
 /// What dies by itself some time after its last user: a network namespace, a process that was killed.
 const SETTLE: Duration = Duration::from_secs(1);
+/// The kernel frees network namespaces one after another, each some grace periods of RCU after its last user, and waits up
+/// to a quarter of a second for a device that is still in use (netdev_wait_allrefs_any).
+const FREED: Duration = Duration::from_secs(3);
 /// A process that was ended is told of before it has left `/proc`.
 const REAPED: Duration = Duration::from_millis(20);
 
@@ -36,6 +42,7 @@ pub(super) struct Watch<'a> {
     taint: Option<u64>,
     names: Names,
     baseline: Inventory,
+    counts: Counts,
 }
 
 impl<'a> Watch<'a> {
@@ -52,6 +59,7 @@ impl<'a> Watch<'a> {
             taint: taint()?,
             names: machine::names()?,
             baseline: Inventory::baseline(world)?,
+            counts: Counts::begin()?,
         })
     }
 
@@ -63,7 +71,7 @@ impl<'a> Watch<'a> {
     /// What the oracles cannot see on this kernel, for the host.
     pub(super) fn introduce(&self, ready: &mut Ready) -> io::Result<()> {
         ready.warns = blind::kernel_warns()?;
-        ready.blind = blind::blind(self.log.is_some(), self.taint)?;
+        ready.blind = blind::blind(self.log.is_some(), self.taint, &self.counts.unseen())?;
         Ok(())
     }
 
@@ -97,6 +105,7 @@ impl<'a> Watch<'a> {
             sweep::remove(self.world, &left)?;
             patience = REAPED;
         }
+        left_behind.extend(self.namespaces_left()?);
         let now = Inventory::take(self.world, &self.baseline)?;
         left_behind.extend(now.changed_since(&self.baseline));
         if !left_behind.is_empty() {
@@ -125,16 +134,24 @@ impl<'a> Watch<'a> {
 
     /// What is still left after some time.
     fn settle(&self, patience: Duration) -> io::Result<Vec<Item>> {
-        let deadline = Instant::now() + patience;
-        let mut pause = Duration::from_millis(2);
-        loop {
-            let left = Inventory::take(self.world, &self.baseline)?.since(&self.baseline);
-            if left.is_empty() || Instant::now() > deadline {
-                return Ok(left);
-            }
-            sleep(pause);
-            pause *= 2;
+        let mut left = Vec::new();
+        wait_until(patience, || {
+            left = Inventory::take(self.world, &self.baseline)?.since(&self.baseline);
+            Ok(left.is_empty())
+        })?;
+        Ok(left)
+    }
+
+    /// Namespaces that the kernel does not free although nothing is left that could hold them.
+    fn namespaces_left(&self) -> io::Result<Vec<String>> {
+        if wait_until(FREED, || self.counts.are_as_before())? {
+            return Ok(Vec::new());
         }
+        let words = |(kind, count): (Namespace, u64)| {
+            let plural = if count == 1 { "namespace" } else { "namespaces" };
+            format!("{count} {kind} {plural} that no process holds")
+        };
+        Ok(self.counts.excess()?.into_iter().map(words).collect())
     }
 
     /// A control without a UTS namespace changes the machine's name on purpose. Whether a container could is for steps to
@@ -154,6 +171,20 @@ fn taint() -> io::Result<Option<u64>> {
     match fs::read_to_string("/proc/sys/kernel/tainted") {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other?.trim().parse().map(Some).map_err(io::Error::other),
+    }
+}
+
+/// Asks again and again, at most so long. Whether it is so.
+fn wait_until(patience: Duration, mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    let deadline = Instant::now() + patience;
+    let mut pause = Duration::from_millis(2);
+    loop {
+        let so = is_so()?;
+        if so || Instant::now() > deadline {
+            return Ok(so);
+        }
+        sleep(pause);
+        pause *= 2;
     }
 }
 

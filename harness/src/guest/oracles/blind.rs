@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use runtime::spec::Namespace;
+
 /// The oracles, as the host calls them.
 const LOG: &str = "kernel log";
 const TAINT: &str = "taint mask";
@@ -14,17 +16,37 @@ const LEFT: &str = "inventory";
 const REPORT: &str = " report_bug";
 
 /// Each oracle that is blind, and for what. `taint` is the mask at READY.
-pub(super) fn blind(has_log: bool, taint: Option<u64>) -> io::Result<BTreeMap<String, String>> {
+pub(super) fn blind(
+    has_log: bool,
+    taint: Option<u64>,
+    uncounted: &[Namespace],
+) -> io::Result<BTreeMap<String, String>> {
     let taint = match taint {
         None => Some("is not there: no /proc/sys/kernel/tainted (CONFIG_PROC_SYSCTL)".to_owned()),
         Some(0) => None,
         Some(mask) => Some(format!("cannot tell of {mask:#x}, which was set before anything ran")),
     };
     let log = (!has_log).then(|| "is not there: no /dev/kmsg (CONFIG_PRINTK)".to_owned());
-    let links = !Path::new("/sys/class/net").exists();
-    let links = links.then(|| "does not see network devices: no /sys/class/net (CONFIG_SYSFS)".to_owned());
-    let all = [(LOG, log), (TAINT, taint), (LEFT, links)];
+    let all = [(LOG, log), (TAINT, taint), (LEFT, unseen(uncounted))];
     Ok(all.into_iter().filter_map(|(oracle, why)| Some((oracle.to_owned(), why?))).collect())
+}
+
+/// What the inventory of what is left behind does not see.
+fn unseen(uncounted: &[Namespace]) -> Option<String> {
+    let mut unseen = Vec::new();
+    if !Path::new("/sys/class/net").exists() {
+        unseen.push("does not see network devices: no /sys/class/net (CONFIG_SYSFS)".to_owned());
+    }
+    // A kind of which there is but one namespace cannot be left.
+    let there = |kind: &&Namespace| Path::new("/proc/self/ns").join(kind.file()).exists();
+    let kinds: Vec<String> = uncounted.iter().filter(there).map(ToString::to_string).collect();
+    if !kinds.is_empty() {
+        let kinds = kinds.join(", ");
+        unseen.push(format!(
+            "does not count namespaces ({kinds}): no /proc/sys/user/max_*_namespaces (CONFIG_SYSCTL)"
+        ));
+    }
+    (!unseen.is_empty()).then(|| unseen.join("; it "))
 }
 
 /// Whether a WARN_ON() of this kernel says anything; `None` if nothing here tells. That of a module is in a section of its
@@ -75,10 +97,10 @@ mod tests {
 
     #[test]
     fn an_oracle_that_sees_is_not_blind() {
-        let blind = blind(true, Some(0x200)).unwrap();
+        let blind = blind(true, Some(0x200), &[]).unwrap();
         assert_eq!(blind.get(TAINT).unwrap(), "cannot tell of 0x200, which was set before anything ran");
         assert!(!blind.contains_key(LOG));
-        let reason = super::blind(false, None).unwrap();
+        let reason = super::blind(false, None, &[]).unwrap();
         assert_eq!(reason.keys().collect::<Vec<_>>()[..2], [LOG, TAINT]);
     }
 }
