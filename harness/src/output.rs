@@ -18,7 +18,7 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Prints what was rendered with colours, each external part of it by [`vm::text::one_line`].
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_coloured(text: &str) -> io::Result<()> {
     output::print(&printable(text, true))
 }
@@ -26,7 +26,7 @@ pub fn print_coloured(text: &str) -> io::Result<()> {
 /// Prints a text whose format is its own, and in which nothing stands raw: a report for programs.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_as_it_is(text: &str) -> io::Result<()> {
     output::print(text)
 }
