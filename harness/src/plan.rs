@@ -10,11 +10,16 @@
 //! ```
 //! One message is one line of JSON on the channel (ttyS1).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use runtime::spec::Namespace;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
+
+/// System calls that make namespaces.
+const MAKERS: [&str; 3] = ["clone", "clone3", "unshare"];
 
 /// A message to the guest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +86,22 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Milliseconds before the guest gives up and kills what it started.
     pub deadline_ms: u64,
+}
+
+impl Plan {
+    /// The kinds of namespaces that it may make.
+    pub fn may_make(&self) -> BTreeSet<Namespace> {
+        let of_containers =
+            self.containers.iter().flat_map(|container| container.spec.namespaces.iter().copied());
+        let of_steps = self.steps.iter().flat_map(|step| match &step.operation {
+            Operation::Unshare(kinds) => kinds.clone(),
+            // That it is tried is what shows it.
+            Operation::Exercise(capability) if capability.ends_with("SYS_ADMIN") => vec![Namespace::Mount],
+            Operation::Syscall(call) if MAKERS.contains(&call.name.as_str()) => Namespace::ALL.to_vec(),
+            _ => Vec::new(),
+        });
+        of_containers.chain(of_steps).collect()
+    }
 }
 
 /// A container and its name in the scenario.

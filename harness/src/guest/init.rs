@@ -106,6 +106,7 @@ fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::R
     stir(&run.seed)?;
     channel.begin(run.key);
     let scenario = run.plan.scenario.clone();
+    let made = run.plan.may_make();
     channel.send(Event::Begin { scenario })?;
 
     let (events, runner_end) = UnixStream::pair()?;
@@ -133,7 +134,7 @@ fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::R
         watch.clear()?;
     }
     channel.reclaim()?;
-    channel.send(Event::Oracles(watch.look(heard.faults)?))?;
+    channel.send(Event::Oracles(watch.look(heard.faults, &made)?))?;
     channel.send(Event::End { steps: heard.steps })
 }
 

@@ -6,6 +6,7 @@ mod inventory;
 mod log;
 mod sweep;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
@@ -91,8 +92,8 @@ impl<'a> Watch<'a> {
     }
 
     /// Looks at what a scenario did, once its runner is gone, and cleans up after it. `faults` are what the runner itself
-    /// could not take down.
-    pub(super) fn look(&mut self, faults: Vec<String>) -> io::Result<Oracles> {
+    /// could not take down, `made` the kinds of namespaces that it may have made.
+    pub(super) fn look(&mut self, faults: Vec<String>, made: &BTreeSet<Namespace>) -> io::Result<Oracles> {
         let mut left_behind = faults;
         let mut patience = SETTLE;
         for _ in 0..LAYERS {
@@ -105,7 +106,7 @@ impl<'a> Watch<'a> {
             sweep::remove(self.world, &left)?;
             patience = REAPED;
         }
-        left_behind.extend(self.namespaces_left()?);
+        left_behind.extend(self.namespaces_left(made)?);
         let now = Inventory::take(self.world, &self.baseline)?;
         left_behind.extend(now.changed_since(&self.baseline));
         if !left_behind.is_empty() {
@@ -143,15 +144,15 @@ impl<'a> Watch<'a> {
     }
 
     /// Namespaces that the kernel does not free although nothing is left that could hold them.
-    fn namespaces_left(&self) -> io::Result<Vec<String>> {
-        if wait_until(FREED, || self.counts.are_as_before())? {
+    fn namespaces_left(&self, made: &BTreeSet<Namespace>) -> io::Result<Vec<String>> {
+        if wait_until(FREED, || self.counts.are_as_before(made))? {
             return Ok(Vec::new());
         }
         let words = |(kind, count): (Namespace, u64)| {
             let plural = if count == 1 { "namespace" } else { "namespaces" };
             format!("{count} {kind} {plural} that no process holds")
         };
-        Ok(self.counts.excess()?.into_iter().map(words).collect())
+        Ok(self.counts.excess(made)?.into_iter().map(words).collect())
     }
 
     /// A control without a UTS namespace changes the machine's name on purpose. Whether a container could is for steps to

@@ -4,6 +4,7 @@
 //! included, and takes one off when it frees one (kernel/ucount.c). A limit under which one more can be made tells the
 //! count: `/proc/sys/user/max_net_namespaces`, namespaces(7). Init's user is root, who makes every container.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -14,6 +15,8 @@ use runtime::sys::process::{self, Birth, clone, exit};
 
 /// Where the allocator tells how many network namespaces are in memory (CONFIG_SLUB_DEBUG).
 const OBJECTS: &str = "/sys/kernel/slab/net_namespace";
+/// Mount namespaces that init made ([`crate::guest::world`]).
+const OWN: u64 = 1;
 /// More than anything leaves: a count beyond is told of as so many.
 const MOST: u64 = 64;
 
@@ -36,12 +39,12 @@ struct Kind {
 }
 
 impl Counts {
-    /// Counts what there is.
+    /// Opens what it counts with. No namespace is made for that: on a kernel that does not make them well, a scenario that
+    /// makes none is not to be disturbed.
     pub(super) fn begin() -> io::Result<Counts> {
-        // Before one is made here: it takes its time to go.
-        let objects = objects()?;
         let kinds = Namespace::ALL.into_iter().map(Kind::begin);
-        Ok(Counts { kinds: kinds.filter_map(Result::transpose).collect::<io::Result<_>>()?, objects })
+        let kinds = kinds.filter_map(Result::transpose).collect::<io::Result<_>>()?;
+        Ok(Counts { kinds, objects: objects()? })
     }
 
     /// Kinds that this kernel does not count.
@@ -50,10 +53,10 @@ impl Counts {
         Namespace::ALL.into_iter().filter(|kind| !counted(kind)).collect()
     }
 
-    /// How many more there are now than at READY, of each kind of which there are more.
-    pub(super) fn excess(&self) -> io::Result<Vec<(Namespace, u64)>> {
+    /// How many more of these there are now than at READY, of each kind of which there are more.
+    pub(super) fn excess(&self, of: &BTreeSet<Namespace>) -> io::Result<Vec<(Namespace, u64)>> {
         let mut more = Vec::new();
-        for kind in &self.kinds {
+        for kind in self.kinds.iter().filter(|kind| of.contains(&kind.namespace)) {
             let count = kind.count(kind.base)?;
             if count > kind.base {
                 more.push((kind.namespace, count - kind.base));
@@ -62,12 +65,17 @@ impl Counts {
         Ok(more)
     }
 
-    /// Returns whether there are no more than at READY: then one more of each can be made. All are made at once, but for
-    /// a network namespace, which takes three times as long as the rest: where the allocator has none, none is counted.
-    pub(super) fn are_as_before(&self) -> io::Result<bool> {
-        let without_net = self.objects.is_some() && objects()? <= self.objects;
-        let asked: Vec<&Kind> =
-            self.kinds.iter().filter(|kind| !(without_net && kind.namespace == Namespace::Net)).collect();
+    /// Returns whether there are no more of these than at READY: then one more of each can be made. All are made at once,
+    /// but for a network namespace, which takes three times as long as the rest: where the allocator has none, none is
+    /// counted.
+    pub(super) fn are_as_before(&self, of: &BTreeSet<Namespace>) -> io::Result<bool> {
+        let mut asked: Vec<&Kind> = self.kinds.iter().filter(|kind| of.contains(&kind.namespace)).collect();
+        if of.contains(&Namespace::Net) && self.objects.is_some() && objects()? <= self.objects {
+            asked.retain(|kind| kind.namespace != Namespace::Net);
+        }
+        if asked.is_empty() {
+            return Ok(true);
+        }
         asked.iter().try_for_each(|kind| kind.allow(kind.base + 1))?;
         let made = can_make(&asked.iter().map(|kind| kind.namespace).collect::<Vec<_>>());
         asked.iter().try_for_each(|kind| kind.restore())?;
@@ -84,7 +92,13 @@ impl Kind {
             other => other?,
         };
         let mut kind = Kind { namespace, file, limit: fs::read_to_string(&path)?, base: 0 };
-        kind.base = kind.count(0)?;
+        // The kernel's own namespaces are not counted, and init made one of its own. That it is counted shows without
+        // another: there is no room for it.
+        if namespace == Namespace::Mount {
+            kind.allow(OWN)?;
+            kind.base = if can_make(&[namespace])? { 0 } else { OWN };
+            kind.restore()?;
+        }
         Ok(Some(kind))
     }
 
