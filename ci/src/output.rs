@@ -11,12 +11,12 @@ pub(crate) fn print(text: &str) -> Result<(), Exit> {
     ended(output::print(text))
 }
 
-/// As [`print`], rendered with colours.
+/// As [`print()`], rendered with colours.
 pub(crate) fn print_coloured(text: &str) -> Result<(), Exit> {
     ended(output::print_coloured(text))
 }
 
-/// As [`print`], for programs.
+/// As [`print()`], for programs.
 pub(crate) fn print_as_it_is(text: &str) -> Result<(), Exit> {
     ended(output::print_as_it_is(text))
 }
