@@ -159,8 +159,7 @@ pub struct Outcome {
     pub left_behind: Vec<String>,
     /// The console's last lines, if the machine was lost.
     pub console: Vec<String>,
-    /// What another run came to, if there was one: every result that is not a pass or a skip is confirmed in a cold boot. One
-    /// that KVM lost before is told of, if there was no such confirmation.
+    /// What another run came to, if there was one: a confirmation in a cold boot, or else one that KVM lost before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<Again>,
     /// The directory with all that is known of a scenario that did not pass, if one was left.
@@ -191,7 +190,7 @@ impl Again {
     }
 }
 
-/// What one step came to.
+/// One step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
