@@ -11,7 +11,7 @@ use crate::cache::sha256_of;
 use crate::{Cache, Config, Ending, Error, Machine, Progress, Result};
 
 /// A guest on working KVM is ready within a second.
-const CANARY: Duration = Duration::from_secs(10);
+const CANARY: Duration = Duration::from_secs(5);
 
 /// What executes a guest's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ number=$(grep -c "^$role $kvm" "$MACHINES")
 case "$role $kvm $number $BAD" in
 "boot yes 1 "*)
     # The trial. A busy machine must not make it fail: that it is in time is not what is tested.
-    echo '{"key":"","seq":0,"event":{"ready":{"release":"","modules":{}}}}' >&4
+    echo '{"key":"","seq":0,"event":{"ready":{"release":"","modules":{},"blind":{}}}}' >&4
     exec sleep 600
     ;;
 "clone yes 2 the second clone stops" | "clone yes 2 the second and the third clone stop" | \
