@@ -123,7 +123,8 @@ fn tried(namespaces: &[Namespace], holds: impl FnOnce() -> bool) -> io::Result<b
     let pid = match clone(namespaces, None) {
         Ok(Birth::Child) => {
             // Without this a mount would be seen in the namespace that this one was copied from.
-            let private = || mount::propagate(Path::new("/"), mount::Flags::MS_PRIVATE | mount::Flags::MS_REC);
+            let private =
+                || mount::propagate(Path::new("/"), mount::Flags::MS_PRIVATE | mount::Flags::MS_REC);
             let apart = !namespaces.contains(&Namespace::Mount) || private().is_ok();
             exit(if apart && holds() { HOLDS } else { 1 })
         }
