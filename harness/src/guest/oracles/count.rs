@@ -15,8 +15,6 @@ use runtime::sys::process::{self, Birth, clone, exit};
 
 /// Where the allocator tells how many network namespaces are in memory (CONFIG_SLUB_DEBUG).
 const OBJECTS: &str = "/sys/kernel/slab/net_namespace";
-/// Mount namespaces that init made ([`crate::guest::world`]).
-const OWN: u64 = 1;
 /// More than anything leaves: a count beyond is told of as so many.
 const MOST: u64 = 64;
 
@@ -39,8 +37,8 @@ struct Kind {
 }
 
 impl Counts {
-    /// Opens what it counts with. No namespace is made for that: on a kernel that does not make them well, a scenario that
-    /// makes none is not to be disturbed.
+    /// Opens what it counts with. No namespace but of mounts is made for that: on a kernel that does not make them well, a
+    /// scenario that makes none is not to be disturbed.
     pub(super) fn begin() -> io::Result<Counts> {
         let kinds = Namespace::ALL.into_iter().map(Kind::begin);
         let kinds = kinds.filter_map(Result::transpose).collect::<io::Result<_>>()?;
@@ -92,12 +90,9 @@ impl Kind {
             other => other?,
         };
         let mut kind = Kind { namespace, file, limit: fs::read_to_string(&path)?, base: 0 };
-        // The kernel's own namespaces are not counted, and init made one of its own. That it is counted shows without
-        // another: there is no room for it.
+        // Init made one of its own, and on some kernels the thread that keeps /dev is counted, too (kdevtmpfs).
         if namespace == Namespace::Mount {
-            kind.allow(OWN)?;
-            kind.base = if can_make(&[namespace])? { 0 } else { OWN };
-            kind.restore()?;
+            kind.base = kind.count(0)?;
         }
         Ok(Some(kind))
     }
