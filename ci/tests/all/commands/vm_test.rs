@@ -101,7 +101,7 @@ fn a_kernel_that_hangs_is_lost_within_its_deadline() {
     ran.assert(3, &["deadline"]);
     let result = &ran.report()["results"][0];
     assert_eq!(result["status"], "miss");
-    // The scenario's own second, and the grace in which a guest may still answer.
+    // The scenario's own five seconds, and the grace in which a guest may still answer.
     assert!(result["duration_ms"].as_u64() < Some(20_000), "{}", result["duration_ms"]);
 }
 
