@@ -302,7 +302,17 @@ fn apt_ends_with_the_process_that_called_it(#[case] signal: &str) {
     let place = Place::new();
     let list = format!("deb [trusted=yes] http://{} ./\n", mirror.local_addr().unwrap());
     fs::write(place.path("sources.list"), list).unwrap();
-    let mut xtask = place.command("kernels", &["fetch", KERNEL]).stderr(Stdio::null()).spawn().unwrap();
+    // A shell that starts this test in the background may ignore SIGINT, and what ignores it at its start does so on.
+    let xtask = place.command("kernels", &["fetch", KERNEL]);
+    let mut xtask = Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(xtask.get_program())
+        .args(xtask.get_args())
+        .envs(xtask.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(place.path("work"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     // apt's own method has connected.
     let _silent = mirror.accept().unwrap();
     let all = descendants(xtask.id());

@@ -26,7 +26,10 @@ fn victim() {
 #[case::ctrl_c("INT", "-")]
 fn qemu_dies_with_its_parent(#[case] signal: &str, #[case] group: &str) {
     use std::os::unix::process::CommandExt;
-    let mut parent = Command::new(std::env::current_exe().unwrap())
+    // A shell that starts this test in the background may ignore SIGINT, and what ignores it at its start does so on.
+    let mut parent = Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(std::env::current_exe().unwrap())
         .args(["--exact", "parent::victim", "--nocapture"])
         .env(VICTIM, "1")
         .stdout(Stdio::piped())
