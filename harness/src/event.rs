@@ -75,6 +75,8 @@ pub enum Event {
     },
     /// Everything that was built stays until the machine ends: no ending follows.
     Kept,
+    /// Everything was taken down; what follows waits until the kernel has freed it.
+    Settling,
     /// What the three oracles saw after everything was taken down.
     Oracles(Oracles),
     /// The scenario is over.

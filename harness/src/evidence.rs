@@ -110,6 +110,8 @@ impl Evidence {
             Event::Lost { reason } => self.note(reason),
             Event::Look { actor, facts } => drop(self.looks.insert(actor.to_string(), facts)),
             Event::Kept => self.note("everything was kept: nobody can tell what it would have left behind"),
+            // The order of events tells that it came when it may.
+            Event::Settling => {}
             Event::Oracles(oracles) => self.oracles = Some(oracles),
             Event::End { steps } => self.end(steps),
         }

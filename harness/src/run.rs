@@ -15,6 +15,7 @@ pub(crate) mod source;
 mod steady;
 mod tap;
 pub(crate) mod testbed;
+mod turns;
 mod warm;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use keep::{Kept, keep};
 use pool::Pool;
 pub use source::{Isolation, is_ready};
 pub use tap::Tap;
+use turns::Turns;
 
 /// Lines of a lost machine's console that a report keeps.
 const TAIL: usize = 20;
@@ -49,7 +51,7 @@ pub struct Options {
     pub accel: accel::Request,
     /// Whether scenarios share a kernel.
     pub isolation: Isolation,
-    /// Machines at a time, at least 1.
+    /// Machines that work at a time, at least 1. As many again may wait for their kernels to free what a scenario made.
     pub jobs: usize,
     /// Whether a scenario that does not pass is run once more, in a cold boot.
     pub confirm: bool,
@@ -85,6 +87,16 @@ impl Options {
     }
 }
 
+/// What all parts of a run work with.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    options: &'a Options,
+    cache: &'a Cache,
+    progress: &'a Progress,
+    tap: &'a dyn Tap,
+    turns: &'a Turns,
+}
+
 /// Runs every scenario on every kernel. What happens to one scenario is in the report, and so is what happens to a kernel: if it
 /// cannot be had, or a machine with it never gets ready, each of its scenarios is a miss, with the reason.
 ///
@@ -106,6 +118,8 @@ pub fn run_tapped(
 ) -> vm::Result<report::Run> {
     let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let cache = Cache::open()?;
-    let (kernels, results) = Pool::new(scenarios, options, &cache, progress, tap).run();
+    let turns = Turns::new(options.jobs);
+    let context = Context { options, cache: &cache, progress, tap, turns: &turns };
+    let (kernels, results) = Pool::new(scenarios, context).run();
     Ok(report::Run { shard: options.shard, ..report::Run::new(started, kernels, scenarios, results) })
 }

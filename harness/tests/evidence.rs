@@ -65,6 +65,7 @@ fn good() -> Vec<Event> {
         built("late"),
         step(2, Outcome::Value(json!({ "pid": 94 }))),
         step(3, Outcome::Value(json!({ "pid": 1 }))),
+        Event::Settling,
         Event::Oracles(Oracles::default()),
         Event::End { steps: 4 },
     ]
@@ -82,8 +83,8 @@ fn bad() -> impl Strategy<Value = Vec<Event>> {
         (6, step(3, Outcome::Value(json!({ "pid": 7 })))),
         (4, Event::NotBuilt { container: "late".into(), failure: "unshare: ENOSPC".into(), refused }),
         (1, Event::Lost { reason: "a forged reply".into() }),
-        (7, Event::Oracles(Oracles { taint: 512, ..Oracles::default() })),
-        (7, Event::Oracles(Oracles { left_behind: vec!["mount /x".into()], ..Oracles::default() })),
+        (8, Event::Oracles(Oracles { taint: 512, ..Oracles::default() })),
+        (8, Event::Oracles(Oracles { left_behind: vec!["mount /x".into()], ..Oracles::default() })),
     ];
     prop::sample::select(changes).prop_map(|(at, event)| {
         let mut events = good();

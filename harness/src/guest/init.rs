@@ -134,7 +134,8 @@ fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::R
         watch.clear()?;
     }
     channel.reclaim()?;
-    channel.send(Event::Oracles(watch.look(heard.faults, &made)?))?;
+    let oracles = watch.look(heard.faults, &made, || channel.send(Event::Settling))?;
+    channel.send(Event::Oracles(oracles))?;
     channel.send(Event::End { steps: heard.steps })
 }
 

@@ -92,8 +92,13 @@ impl<'a> Watch<'a> {
     }
 
     /// Looks at what a scenario did, once its runner is gone, and cleans up after it. `faults` are what the runner itself
-    /// could not take down, `made` the kinds of namespaces that it may have made.
-    pub(super) fn look(&mut self, faults: Vec<String>, made: &BTreeSet<Namespace>) -> io::Result<Oracles> {
+    /// could not take down, `made` the kinds of namespaces that it may have made. Says so when all that is left is to wait.
+    pub(super) fn look(
+        &mut self,
+        faults: Vec<String>,
+        made: &BTreeSet<Namespace>,
+        settling: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<Oracles> {
         let mut left_behind = faults;
         let mut patience = SETTLE;
         for _ in 0..LAYERS {
@@ -106,7 +111,7 @@ impl<'a> Watch<'a> {
             sweep::remove(self.world, &left)?;
             patience = REAPED;
         }
-        left_behind.extend(self.namespaces_left(made)?);
+        left_behind.extend(self.namespaces_left(made, settling)?);
         let now = Inventory::take(self.world, &self.baseline)?;
         left_behind.extend(now.changed_since(&self.baseline));
         if !left_behind.is_empty() {
@@ -144,7 +149,15 @@ impl<'a> Watch<'a> {
     }
 
     /// Namespaces that the kernel does not free although nothing is left that could hold them.
-    fn namespaces_left(&self, made: &BTreeSet<Namespace>) -> io::Result<Vec<String>> {
+    fn namespaces_left(
+        &self,
+        made: &BTreeSet<Namespace>,
+        settling: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<Vec<String>> {
+        if self.counts.are_as_before(made)? {
+            return Ok(Vec::new());
+        }
+        settling()?;
         if wait_until(FREED, || self.counts.are_as_before(made))? {
             return Ok(Vec::new());
         }

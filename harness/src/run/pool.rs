@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 
-use vm::Cache;
-
-use super::Options;
+use super::Context;
 use super::history::History;
 use super::queue::{Job, Queue, Stage};
 use super::schedule::lost;
-use super::source::Guest;
+use super::source::{Guest, Isolation};
 use super::steady::Steady;
-use super::tap::Tap;
 use super::testbed::Testbed;
 use crate::progress::Progress;
 use crate::report::{self, Outcome};
@@ -22,10 +19,7 @@ use crate::scenario::Scenario;
 /// What the lanes share.
 pub(super) struct Pool<'a> {
     scenarios: &'a [Scenario],
-    options: &'a Options,
-    cache: &'a Cache,
-    progress: &'a Progress,
-    tap: &'a dyn Tap,
+    context: Context<'a>,
     kernels: Vec<Kernel<'a>>,
     queue: Queue,
 }
@@ -44,14 +38,9 @@ struct Kernel<'a> {
 type Done = ((usize, usize), Outcome);
 
 impl<'a> Pool<'a> {
-    pub(super) fn new(
-        scenarios: &'a [Scenario],
-        options: &'a Options,
-        cache: &'a Cache,
-        progress: &'a Progress,
-        tap: &'a dyn Tap,
-    ) -> Self {
+    pub(super) fn new(scenarios: &'a [Scenario], context: Context<'a>) -> Self {
         let mut kernels: Vec<Kernel<'_>> = Vec::new();
+        let options = context.options;
         for name in &options.kernels {
             if kernels.iter().all(|kernel| kernel.name != name) {
                 let before = kernels.len() * scenarios.len();
@@ -61,13 +50,13 @@ impl<'a> Pool<'a> {
         }
         let stage = |kernel: &Kernel<'_>| if kernel.part.is_empty() { Stage::open([]) } else { Stage::Asked };
         let queue = Queue::new(kernels.iter().map(stage).collect());
-        Pool { scenarios, options, cache, progress, tap, kernels, queue }
+        Pool { scenarios, context, kernels, queue }
     }
 
     /// Kernels and results, in the order of kernels and scenarios. A kernel that cannot be had, or that never gets ready, costs
     /// its own scenarios.
     pub(super) fn run(self) -> (Vec<report::Kernel>, Vec<Outcome>) {
-        let lanes = self.options.jobs.clamp(1, self.total().max(1));
+        let lanes = self.lanes().clamp(1, self.total().max(1));
         let done = std::thread::scope(|scope| {
             let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| self.work())).collect();
             // A lane that panicked ended the others: it is told as if it had been this thread.
@@ -77,6 +66,15 @@ impl<'a> Pool<'a> {
                 .collect()
         });
         self.results(done)
+    }
+
+    /// While a machine waits it needs a lane, and its turn is another's. One that scenarios share is kept by its lane, and
+    /// takes memory.
+    fn lanes(&self) -> usize {
+        match self.context.options.isolation {
+            Isolation::Shared => self.context.options.jobs,
+            Isolation::Clone | Isolation::Boot => self.context.options.jobs * 2,
+        }
     }
 
     /// One lane: does what comes next until there is nothing.
@@ -107,17 +105,19 @@ impl<'a> Pool<'a> {
     fn tell(&self, job: &Job, taken: usize) {
         if let Job::Run(kernel, scenario) = job {
             let (kernel, scenario) = (self.kernels[*kernel].name, &self.scenarios[*scenario].name);
-            self.progress.moment(&format!("{kernel}: {taken}/{} {scenario}", self.total()));
+            self.context.progress.moment(&format!("{kernel}: {taken}/{} {scenario}", self.total()));
         }
     }
 
     fn open(&self, kernel: usize) {
+        let _turn = self.context.turns.take();
         let Kernel { name, part, line, .. } = &self.kernels[kernel];
-        let progress = Of { kernel: (self.kernels.len() > 1).then_some(name), progress: self.progress };
+        let progress =
+            Of { kernel: (self.kernels.len() > 1).then_some(name), progress: self.context.progress };
         match self.line_of(name, part.len(), &progress) {
             Ok(opened) => {
                 line.get_or_init(|| opened);
-                let history = History::open(self.cache, name);
+                let history = History::open(self.context.cache, name);
                 let todo = part.iter().map(|&index| (history.expected(&self.scenarios[index]), index));
                 self.queue.set(kernel, Stage::open(todo));
             }
@@ -127,14 +127,15 @@ impl<'a> Pool<'a> {
 
     /// Makes all that is not in the cache: the kernel itself, its initramfs, its template.
     fn line_of(&self, name: &str, scenarios: usize, progress: &dyn vm::Progress) -> vm::Result<Steady<'a>> {
-        let testbed = Testbed::prepare(name, self.scenarios, self.options, self.cache, progress)?;
-        Steady::open(testbed, scenarios, self.options, self.cache, self.progress, progress, self.tap)
+        let Context { options, cache, .. } = self.context;
+        let testbed = Testbed::prepare(name, self.scenarios, options, cache, progress)?;
+        Steady::open(testbed, scenarios, self.context, progress)
     }
 
     /// What was not run yet on this kernel will not be.
     fn lose(&self, kernel: usize, error: vm::Error) {
         let Kernel { name, lost, .. } = &self.kernels[kernel];
-        self.progress.error(&format!("{name}: {error}"));
+        self.context.progress.error(&format!("{name}: {error}"));
         lost.get_or_init(|| error);
         self.queue.set(kernel, Stage::open([]));
     }
@@ -151,9 +152,9 @@ impl<'a> Pool<'a> {
                 results.push(outcome.unwrap_or_else(lost));
             }
             let learnt = seen.into_iter().map(|place| &results[place]);
-            if let Err(error) = History::open(self.cache, kernel.name).learn(learnt) {
+            if let Err(error) = History::open(self.context.cache, kernel.name).learn(learnt) {
                 // Only the order of the next run is worse for it.
-                self.progress.warn(&error.to_string());
+                self.context.progress.warn(&error.to_string());
             }
         }
         (self.kernels.iter().map(Kernel::told).collect(), results)

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use vm::Ending;
 use vm::accel::Accelerator;
-use vm::{Cache, Ending};
 
 use super::drive::{Driven, drive, request};
 use super::source::{Guest, Isolation, Source, boot};
-use super::tap::Tap;
 use super::testbed::Testbed;
-use super::{Options, TAIL};
+use super::turns::{Turn, Yielding};
+use super::{Context, TAIL};
 use crate::event::Ready;
 use crate::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
 use crate::plan::{After, Plan};
-use crate::progress::Progress;
 use crate::report::{self, Again, Outcome, Percentiles};
 use crate::repro::{self, Trace};
 use crate::scenario::Scenario;
@@ -34,9 +33,7 @@ pub(super) struct Line<'a> {
     source: Source,
     /// How many are to be run on it.
     scenarios: usize,
-    options: &'a Options,
-    progress: &'a Progress,
-    tap: &'a dyn Tap,
+    context: Context<'a>,
     /// How long each machine took to its first word, and what the first one said.
     starts: Mutex<Starts>,
 }
@@ -59,14 +56,8 @@ pub(super) struct Ran {
 
 impl<'a> Line<'a> {
     /// A kernel with all that it boots with, and how so many scenarios are run on it.
-    pub(super) fn new(
-        testbed: Testbed,
-        source: Source,
-        scenarios: usize,
-        options: &'a Options,
-        progress: &'a Progress,
-        tap: &'a dyn Tap,
-    ) -> Self {
+    pub(super) fn new(testbed: Testbed, source: Source, scenarios: usize, context: Context<'a>) -> Self {
+        let Context { options, progress, .. } = context;
         // On KVM nothing is translated.
         let cold = testbed.accel.accelerator == Accelerator::Tcg && options.isolation == Isolation::Clone;
         if cold
@@ -75,14 +66,15 @@ impl<'a> Line<'a> {
         {
             progress.warn(&slower(&testbed.name, &why));
         }
-        Line { testbed, source, scenarios, options, progress, tap, starts: Mutex::default() }
+        Line { testbed, source, scenarios, context, starts: Mutex::default() }
     }
 
     /// The same kernel without KVM, in which a guest fell silent.
-    pub(super) fn without_kvm(&self, cache: &Cache) -> vm::Result<Self> {
+    pub(super) fn without_kvm(&self) -> vm::Result<Self> {
+        let Context { options, cache, progress, .. } = self.context;
         let testbed = self.testbed.without_kvm("a guest on it fell silent");
-        let source = Source::open(self.options.isolation, &testbed.config, cache, self.progress)?;
-        Ok(Line::new(testbed, source, self.scenarios, self.options, self.progress, self.tap))
+        let source = Source::open(options.isolation, &testbed.config, cache, progress)?;
+        Ok(Line::new(testbed, source, self.scenarios, self.context))
     }
 
     pub(super) fn accelerator(&self) -> Accelerator {
@@ -94,12 +86,13 @@ impl<'a> Line<'a> {
     /// # Errors
     /// No machine of this kernel ever got ready.
     pub(super) fn attempt(&self, scenario: &Scenario, kept: Option<Guest>) -> vm::Result<Ran> {
+        let turn = self.context.turns.take();
         let guest = match kept {
             Some(guest) => Ok(guest),
             None => self.machine(),
         };
         match guest {
-            Ok(guest) => Ok(self.one(scenario, guest, After::TakeDown)),
+            Ok(guest) => Ok(self.one(scenario, guest, After::TakeDown, turn)),
             Err(error) if self.has_started() => Ok(self.not_started(scenario, &error)),
             Err(error) => Err(error),
         }
@@ -113,7 +106,7 @@ impl<'a> Line<'a> {
         }
         self.record(scenario, &mut ran, again.as_ref());
         // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
-        let trusted = is_good(&ran.outcome) && self.options.isolation == Isolation::Shared;
+        let trusted = is_good(&ran.outcome) && self.context.options.isolation == Isolation::Shared;
         (ran.outcome, ran.survivor.filter(|_| trusted))
     }
 
@@ -121,19 +114,21 @@ impl<'a> Line<'a> {
     /// does not. This time it is looked at.
     fn confirm(&self, scenario: &Scenario, outcome: &Outcome) -> Option<Ran> {
         // If every machine boots cold anyway, only to have a look at it.
-        let confirm = self.options.isolation != Isolation::Boot || self.options.repro.is_some();
-        if !(self.options.confirm && confirm) || is_good(outcome) {
+        let confirm =
+            self.context.options.isolation != Isolation::Boot || self.context.options.repro.is_some();
+        if !(self.context.options.confirm && confirm) || is_good(outcome) {
             return None;
         }
+        let turn = self.context.turns.take();
         Some(match boot(&self.testbed.config) {
-            Ok(guest) => self.one(scenario, guest, After::Look),
+            Ok(guest) => self.one(scenario, guest, After::Look, turn),
             Err(error) => self.not_started(scenario, &error),
         })
     }
 
     /// Leaves a directory of what did not pass, and none of what did.
     fn record(&self, scenario: &Scenario, ran: &mut Ran, again: Option<&Ran>) {
-        let Some(folder) = &self.options.repro else { return };
+        let Some(folder) = &self.context.options.repro else { return };
         let place = repro::place(folder, &self.testbed.name, &scenario.name);
         let told = match &ran.trace {
             Some(trace) if !is_good(&ran.outcome) => {
@@ -142,7 +137,7 @@ impl<'a> Line<'a> {
                     scenario,
                     config: &self.testbed.config,
                     template: self.source.template_key(),
-                    isolation: self.options.isolation,
+                    isolation: self.context.options.isolation,
                     outcome: &ran.outcome,
                     trace,
                     again: again.and_then(|again| again.trace.as_ref()),
@@ -154,19 +149,19 @@ impl<'a> Line<'a> {
         if let Err(error) = told {
             // The verdict stands without it.
             ran.outcome.repro = None;
-            self.progress.warn(&error.to_string());
+            self.context.progress.warn(&error.to_string());
         }
     }
 
     /// Runs one scenario; the machine is given back if it survived.
-    fn one(&self, scenario: &Scenario, mut guest: Guest, after: After) -> Ran {
+    fn one(&self, scenario: &Scenario, mut guest: Guest, after: After, turn: Turn<'_>) -> Ran {
         if let Some((need, reason)) = self.testbed.unmet(scenario, &guest.ready) {
             let verdict = Verdict::skipped(scenario, need, &reason);
             let outcome = self.outcome(scenario, verdict, 0);
             return Ran { outcome, trace: None, survivor: Some(guest), silent: false };
         }
         let Driven { request, lines, ending, duration, .. } =
-            drive(&mut guest.machine, self.asked(scenario), after, self.tap);
+            drive(&mut guest.machine, self.asked(scenario), after, &Yielding::new(turn, self.context.tap));
         let mut evidence = Evidence::collect(&request.key, &lines);
         let lost = ending.as_ref().map(ToString::to_string);
         if let Some(ending) = &lost {
@@ -180,7 +175,7 @@ impl<'a> Line<'a> {
             outcome.console = guest.machine.console_tail(TAIL);
         }
         // Of a pass nobody asks how it went, unless it was looked at on purpose.
-        let wanted = self.options.repro.is_some() && (!is_good(&outcome) || after == After::Look);
+        let wanted = self.context.options.repro.is_some() && (!is_good(&outcome) || after == After::Look);
         let console = || guest.machine.console();
         let trace = wanted.then(|| Trace { request, lines, lost, looks: evidence.looks, console: console() });
         let silent = ending == Some(Ending::Deadline);
@@ -206,7 +201,7 @@ impl<'a> Line<'a> {
                 self.source.machine()
             }
             Err(why @ vm::Error::Unforkable(_)) => {
-                self.progress.warn(&slower(&self.testbed.name, &why));
+                self.context.progress.warn(&slower(&self.testbed.name, &why));
                 self.source.cool();
                 self.source.machine()
             }
@@ -254,7 +249,7 @@ impl<'a> Line<'a> {
             release: starts.ready.release.clone(),
             accel: self.testbed.accel.accelerator.name().to_owned(),
             accel_reason: self.testbed.accel.reason.clone(),
-            isolation: self.options.isolation.word().to_owned(),
+            isolation: self.context.options.isolation.word().to_owned(),
             boot_ms,
             clone_ms,
             blind: self.blind(&starts),

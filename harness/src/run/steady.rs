@@ -11,11 +11,10 @@ use std::sync::{Mutex, OnceLock};
 use vm::Cache;
 use vm::accel;
 
-use super::Options;
 use super::schedule::{Line, Ran, is_silent};
 use super::source::{Guest, Source};
-use super::tap::Tap;
 use super::testbed::Testbed;
+use super::{Context, Options};
 use crate::judge::Status;
 use crate::progress::Progress;
 use crate::report::{self, Again, Outcome};
@@ -26,8 +25,7 @@ pub(super) struct Steady<'a> {
     line: Line<'a>,
     /// Whether KVM may be given up: it was our own choice.
     may_do_without: bool,
-    cache: &'a Cache,
-    progress: &'a Progress,
+    context: Context<'a>,
     /// Without KVM; made when it is needed.
     spare: OnceLock<Line<'a>>,
     /// Held by who makes it.
@@ -41,23 +39,20 @@ impl<'a> Steady<'a> {
     pub(super) fn open(
         testbed: Testbed,
         scenarios: usize,
-        options: &'a Options,
-        cache: &'a Cache,
-        progress: &'a Progress,
+        context: Context<'a>,
         told: &dyn vm::Progress,
-        tap: &'a dyn Tap,
     ) -> vm::Result<Self> {
+        let Context { options, cache, progress, .. } = context;
         let accelerator = testbed.accel.accelerator;
         let source = Source::open(options.isolation, &testbed.config, cache, told);
         let silent = options.may_do_without(accelerator) && source.as_ref().is_err_and(is_silent);
         let (testbed, source) =
             if silent { without_kvm(&testbed, options, cache, progress, told)? } else { (testbed, source?) };
-        let line = Line::new(testbed, source, scenarios, options, progress, tap);
+        let line = Line::new(testbed, source, scenarios, context);
         Ok(Steady {
             may_do_without: options.confirm && options.may_do_without(line.accelerator()),
             line,
-            cache,
-            progress,
+            context,
             spare: OnceLock::new(),
             making: Mutex::new(()),
             taken_over: OnceLock::new(),
@@ -104,15 +99,16 @@ impl<'a> Steady<'a> {
 
     /// Runs a scenario without KVM that was lost on it. `None` if that is no proof that KVM was to blame.
     fn without_kvm(&self, scenario: &Scenario, lost: &vm::Result<Ran>) -> Option<(Outcome, Option<Guest>)> {
-        self.progress.warn(&format!("a guest on KVM fell silent in {}: running it without", scenario.name));
-        let spare = self.spare().map_err(|error| self.progress.warn(&error.to_string())).ok()?;
+        let Context { cache, progress, .. } = self.context;
+        progress.warn(&format!("a guest on KVM fell silent in {}: running it without", scenario.name));
+        let spare = self.spare().map_err(|error| progress.warn(&error.to_string())).ok()?;
         let mut ran = spare.attempt(scenario, None).ok()?;
         if !matches!(ran.outcome.status, Status::Pass | Status::Fail) {
             return None;
         }
         let why = format!("a guest on KVM fell silent in {}, which then ran without it", scenario.name);
         if self.taken_over.set(why.clone()).is_ok() {
-            distrust(&self.line.testbed, self.cache, &why, self.progress);
+            distrust(&self.line.testbed, cache, &why, progress);
         }
         let lost = match lost {
             Ok(ran) => ran.outcome.clone(),
@@ -128,7 +124,7 @@ impl<'a> Steady<'a> {
         match self.spare.get() {
             Some(spare) => Ok(spare),
             None => {
-                let made = self.line.without_kvm(self.cache)?;
+                let made = self.line.without_kvm()?;
                 Ok(self.spare.get_or_init(|| made))
             }
         }
