@@ -15,7 +15,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::sys::{self, Errno, socket};
+use crate::sys::launcher::{Launcher, Try};
+use crate::sys::{self, Errno, launcher, socket};
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub(crate) enum Message {
 /// One record: tag, length of the text, position in the plan, number, text.
 const RECORD: usize = 256;
 const HEADER: usize = 8;
+/// Where the number is.
+const NUMBER: usize = 4;
 
 impl Message {
     fn encode(&self) -> [u8; RECORD] {
@@ -48,7 +51,7 @@ impl Message {
         record[0] = tag;
         record[1] = u8::try_from(cut).unwrap_or(u8::MAX);
         record[2..4].copy_from_slice(&position.to_ne_bytes());
-        record[4..HEADER].copy_from_slice(&number.to_ne_bytes());
+        record[NUMBER..HEADER].copy_from_slice(&number.to_ne_bytes());
         record[HEADER..HEADER + cut].copy_from_slice(&text.as_bytes()[..cut]);
         record
     }
@@ -106,6 +109,13 @@ impl Channel {
             None => socket::send(self.0.as_fd(), &go),
             Some(network) => socket::send_with(self.0.as_fd(), &go, network),
         }
+    }
+
+    /// Makes a launcher that says here, in place of the step at this position, that it could not execute anything.
+    pub(crate) fn launcher(&self, position: u16, of: Try<'_>) -> sys::Result<Launcher> {
+        let failed = Message::Failed { position, errno: Errno::UnknownErrno, detail: String::new() };
+        let report = launcher::Report { to: self.0.as_fd(), record: &failed.encode(), errno_at: NUMBER };
+        Launcher::new(of, report)
     }
 
     /// Waits for the parent's leave to go on, and takes what comes with it. A parent that is gone gives none.

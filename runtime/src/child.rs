@@ -10,6 +10,7 @@ use crate::channel::{Channel, Message};
 use crate::connect::configure;
 use crate::launch::Job;
 use crate::net::Net;
+use crate::program::Program;
 use crate::spec::{Namespace, Root, Spec};
 use crate::step::{About, Fault, Step};
 use crate::steps::{Phase, Planned, in_user_namespace, unshared};
@@ -23,8 +24,9 @@ use crate::{dev, init, mounts, root};
 pub(crate) const NOT_BUILT: i32 = 125;
 
 /// Builds the container around this process and becomes its program.
-pub(crate) fn run(job: &Job<'_>, channel: Channel) -> ! {
-    let mut child = Child { job, channel, attached: false, network: None, net: None, tree: None, sets: None };
+pub(crate) fn run(job: &Job<'_>, channel: Channel, program: Program<'_>) -> ! {
+    let mut child =
+        Child { job, channel, program, attached: false, network: None, net: None, tree: None, sets: None };
     child.perform(Phase::Isolate);
     if child.channel.send(&Message::Ready).is_err() {
         process::exit(NOT_BUILT);
@@ -46,6 +48,7 @@ pub(crate) fn fail(channel: &Channel, position: u16, fault: Fault) -> ! {
 struct Child<'j> {
     job: &'j Job<'j>,
     channel: Channel,
+    program: Program<'j>,
     /// Whether the parent has done its part.
     attached: bool,
     /// The network that the parent made, until it is entered.
@@ -251,10 +254,12 @@ impl Child<'_> {
         if let Err(errno) = self.channel.send(&Message::Executing) {
             return errno.into();
         }
-        match &self.job.program {
-            Some(program) => process::execute_descriptor(program.as_fd(), &args, &env).into(),
-            None => search(spec, &args, &env).into(),
-        }
+        let errno = match &self.program {
+            Program::Open(program) => process::execute_descriptor(*program, &args, &env),
+            Program::Launched(launcher) => launcher.execute(&args, &env),
+            Program::At(paths) => paths.execute(&args, &env),
+        };
+        errno.into()
     }
 }
 
@@ -318,23 +323,4 @@ fn close_descriptors(spec: &Spec) -> Result<(), Fault> {
         descriptor::set_inheritable(fd, true).about(|| format!("descriptor {fd}"))?;
     }
     Ok(())
-}
-
-/// As execvp(3) does it, in the container's own PATH: a name with a slash is a path.
-fn search(spec: &Spec, args: &[CString], env: &[CString]) -> Errno {
-    let Some(name) = spec.args.first() else { return Errno::EINVAL };
-    if name.contains('/') {
-        return process::execute(&args[0], args, env);
-    }
-    let mut refused = Errno::ENOENT;
-    for directory in spec.env.get("PATH").map_or("", String::as_str).split(':') {
-        let Ok(path) = CString::new(format!("{directory}/{name}")) else { return Errno::EINVAL };
-        match process::execute(&path, args, env) {
-            Errno::ENOENT | Errno::ENOTDIR => {}
-            // It may still be elsewhere, but this is the better reason.
-            Errno::EACCES => refused = Errno::EACCES,
-            errno => return errno,
-        }
-    }
-    refused
 }

@@ -46,6 +46,12 @@ fn program(failure: &Failure) -> Option<&'static str> {
         (Step::Capabilities, Errno::EPERM) => {
             "the caller does not have these capabilities itself: leave them out (--cap-drop)"
         }
+        (Step::Channel, Errno::EACCES) => {
+            "the program is executed by a file in memory: the sysctl vm.memfd_noexec must be 0 or 1"
+        }
+        (Step::Channel, Errno::EFBIG) => {
+            "the program is executed by a file in memory: raise the limit on the size of files (ulimit -f)"
+        }
         (Step::Execute, Errno::ENOENT) => {
             "the program, or the loader that it names, is not in the container's root (a name without a slash is looked \
                  for in the container's PATH)"

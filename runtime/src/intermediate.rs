@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::channel::Channel;
 use crate::launch::Job;
+use crate::program::Program;
 use crate::spec::Namespace;
 use crate::step::{About, Fault, Step};
 use crate::sys::process::{Birth, Shared};
@@ -17,7 +18,7 @@ use crate::sys::{Errno, file, mount, namespace, process};
 use crate::{child, names};
 
 /// Joins, gives birth, and ends. The parent finds the child's id in `born`, even if this process is killed right after the birth.
-pub(crate) fn run(job: &Job<'_>, channel: Channel, born: &Shared) -> ! {
+pub(crate) fn run(job: &Job<'_>, channel: Channel, program: Program<'_>, born: &Shared) -> ! {
     if let Err((position, fault)) = enter(job) {
         child::fail(&channel, position, fault);
     }
@@ -27,7 +28,7 @@ pub(crate) fn run(job: &Job<'_>, channel: Channel, born: &Shared) -> ! {
             if channel.await_go().is_err() {
                 process::exit(child::NOT_BUILT);
             }
-            child::run(job, channel)
+            child::run(job, channel, program)
         }
         Ok(Birth::Parent(_)) => process::exit(0),
         Err(errno) => child::fail(&channel, job.position(Step::Clone), errno.into()),

@@ -4,6 +4,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use crate::attach::Outside;
 use crate::channel::{Channel, Message};
+use crate::program::Program;
 use crate::running::{Process, Teardown};
 use crate::spec::{Namespace, Spec};
 use crate::step::{Failure, Fault, Side, Step};
@@ -12,6 +13,9 @@ use crate::sys::process::{Birth, Shared, Status};
 use crate::sys::{Errno, descriptor, process};
 use crate::trace::{Trace, Tracer};
 use crate::{child, describe, intermediate};
+
+/// What is told of when there is no way to execute a program.
+const LAUNCHER: &str = "the launcher of the program, a file in memory";
 
 /// What is to be started.
 pub(crate) struct Job<'a> {
@@ -135,6 +139,7 @@ fn give_birth(job: &Job<'_>) -> Result<(Channel, Born), Failure> {
         })?;
     }
     let (parent, child) = Channel::pair().map_err(|errno| failed(Step::Channel, "", errno))?;
+    let program = Program::prepare(job, &child).map_err(|errno| failed(Step::Channel, LAUNCHER, errno))?;
     let joins = job.phase(Phase::Join).next().is_some();
     let to_be = joins.then(Shared::new).transpose().map_err(|errno| failed(Step::Channel, "", errno))?;
     let namespaces = if joins { Vec::new() } else { job.born_in() };
@@ -154,8 +159,8 @@ fn give_birth(job: &Job<'_>) -> Result<(Channel, Born), Failure> {
             // While this copy is open, nobody notices the parent's death.
             drop(parent);
             match to_be {
-                Some(to_be) => intermediate::run(job, child, &to_be),
-                None => child::run(job, child),
+                Some(to_be) => intermediate::run(job, child, program, &to_be),
+                None => child::run(job, child, program),
             }
         }
     }

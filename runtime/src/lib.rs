@@ -25,6 +25,7 @@ mod mounts;
 mod names;
 pub mod net;
 pub mod output;
+mod program;
 mod root;
 mod running;
 pub mod shell;

@@ -6,6 +6,7 @@ pub mod capability;
 pub mod credentials;
 pub mod descriptor;
 pub mod file;
+pub mod launcher;
 pub mod memory_file;
 pub mod mount;
 pub mod namespace;

@@ -2,8 +2,9 @@
 //!
 //! A program of the container that is a script with the interpreter `/proc/self/exe` has the kernel execute what the process
 //! was before: this program, with the container's own loader if it is dynamic, as a process of the container. From then on
-//! `/proc/PID/exe` is a way to the file, and while nothing executes it any more, to write to it. So this program executes
-//! a sealed copy of itself first, where such a process can outlive it.
+//! `/proc/PID/exe` is a way to the file, and while nothing executes it any more, to write to it. So programs are executed
+//! by way of a launcher ([`launcher`]), and where a process of the container is this program itself, it goes on as a sealed
+//! copy first.
 
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -11,16 +12,16 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 
 use super::message::Message;
-use crate::spec::{Namespace, Spec};
+use crate::spec::Spec;
 use crate::sys::probe::task;
-use crate::sys::{self, Errno, memory_file, process};
+use crate::sys::{self, Errno, launcher, memory_file, process};
 
 const OWN: &str = "/proc/self/exe";
 
-/// Returns whether a process of the container may outlive the program that built it. In a PID namespace of its own that ends
-/// with its builder none does, and ETXTBSY keeps everybody from writing to a file that is executed.
+/// Returns whether this program is executed in the container: as its init, or until it becomes the container's program, where
+/// the architecture has no launcher.
 pub(super) fn is_needed(spec: &Spec) -> bool {
-    !(spec.namespaces.contains(&Namespace::Pid) && spec.die_with_parent)
+    spec.init || !launcher::EXISTS
 }
 
 /// Goes on as a sealed copy of this program; returns if this is one. To be called before anything is done.

@@ -1,7 +1,8 @@
 //! Files without a place on any disk, which nothing can change any more. memfd_create(2), F_ADD_SEALS of fcntl(2).
 
+use std::ffi::CStr;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
@@ -17,21 +18,29 @@ const SEALS: SealFlag = SealFlag::F_SEAL_SEAL
 /// The file may be executed. Linux 6.3; without it a warning in the kernel log, or what `vm.memfd_noexec` says.
 const MFD_EXEC: MFdFlags = MFdFlags::from_bits_retain(0x0010);
 
-/// Returns an executable copy of a program that nobody can write to, whoever gets hold of it: root has no way round a seal.
+/// Returns an executable file with that content that nobody can write to, whoever gets hold of it: root has no way round a seal.
 ///
 /// # Errors
-/// `EACCES` if `vm.memfd_noexec` forbids it, `ENOMEM`, or what reading the program gives.
-pub fn sealed_copy(program: &File) -> Result<OwnedFd> {
+/// `EACCES` if `vm.memfd_noexec` forbids it, `EFBIG` beyond RLIMIT_FSIZE, `ENOMEM`, or what reading the content gives.
+pub fn sealed(name: &CStr, content: &mut impl Read) -> Result<OwnedFd> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let copy = match memfd_create(c"program", flags | MFD_EXEC) {
+    let file = match memfd_create(name, flags | MFD_EXEC) {
         // The kernel knows nothing of the flag yet.
-        Err(Errno::EINVAL) => memfd_create(c"program", flags),
+        Err(Errno::EINVAL) => memfd_create(name, flags),
         other => other,
     }?;
-    let mut copy = File::from(copy);
-    io::copy(&mut &*program, &mut copy).map_err(|error| errno_of(&error))?;
-    fcntl(&copy, FcntlArg::F_ADD_SEALS(SEALS))?;
-    Ok(copy.into())
+    let mut file = File::from(file);
+    io::copy(content, &mut file).map_err(|error| errno_of(&error))?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SEALS))?;
+    Ok(file.into())
+}
+
+/// Returns a sealed copy of a program.
+///
+/// # Errors
+/// As [`sealed`].
+pub fn sealed_copy(program: &File) -> Result<OwnedFd> {
+    sealed(c"program", &mut &*program)
 }
 
 /// Returns whether nobody can write to the file, ever.

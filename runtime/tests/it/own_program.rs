@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use object::Endianness;
 use object::elf::FileHeader64;
 use object::read::elf::{FileHeader, ProgramHeader};
+use rstest::rstest;
 use tempfile::TempDir;
 
 use crate::common::{Background, Need, Said, eventually, need, nsrun};
@@ -44,8 +45,7 @@ impl Attack {
         for applet in ["sh", "sleep"] {
             fs::copy("/bin/busybox", attack.in_root("bin").join(applet)).unwrap();
         }
-        fs::write(attack.in_root("bin/evil"), "#!/proc/self/exe\n").unwrap();
-        fs::set_permissions(attack.in_root("bin/evil"), fs::Permissions::from_mode(0o755)).unwrap();
+        attack.script("bin/evil", "/proc/self/exe");
         attack
     }
 
@@ -57,17 +57,35 @@ impl Attack {
         self.folder.path().join("root").join(path)
     }
 
-    /// Runs the copy, whose container is to overwrite it.
-    #[track_caller]
-    fn fails(&self, args: &[&str]) {
+    /// A command of the copy.
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(self.program());
-        let said =
-            Said::of(command.args(args).args(["--", "/bin/evil"]).stdin(Stdio::null()).output().unwrap());
-        let told = || fs::read_to_string(self.in_root("told")).unwrap_or_default();
-        eventually("the writer comes to an end", || !told().is_empty());
-        // It got hold of what it was executed from, and cannot write to it. "waiting" would prove nothing.
-        assert_eq!(told(), "refused", "{said:?}");
+        command.args(args).stdin(Stdio::null());
+        command
+    }
+
+    fn root(&self) -> String {
+        self.in_root("").to_str().unwrap().to_owned()
+    }
+
+    fn script(&self, path: &str, interpreter: &str) {
+        fs::write(self.in_root(path), format!("#!{interpreter}\n")).unwrap();
+        fs::set_permissions(self.in_root(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[track_caller]
+    fn assert_whole(&self) {
         assert!(fs::read(self.program()).unwrap() == self.before, "the program was overwritten");
+    }
+
+    /// Runs a script whose interpreter is what the process was before: the launcher, which ends.
+    #[track_caller]
+    fn finds_the_launcher(&self, args: &[&str]) {
+        let said = Said::of(self.command(args).args(["--", "/bin/evil"]).output().unwrap());
+        assert_eq!(said.code, Some(126), "{said:?}");
+        // The loader would have started the writer, which tells first that it waits.
+        assert!(!self.in_root("told").exists(), "the container's loader ran in place of the program's");
+        self.assert_whole();
     }
 }
 
@@ -77,14 +95,16 @@ fn compile(source: &str, flags: &[&str], program: &Path) {
     assert!(made.expect("this test needs a C compiler: apt-get install gcc libc6-dev").success());
 }
 
-#[test]
-fn a_container_cannot_overwrite_the_program_that_ran_it() {
+#[rstest]
+#[case::alone(&[])]
+#[case::whose_processes_end_with_it(&["--pid"])]
+#[case::with_an_init(&["--pid", "--init"])]
+fn a_container_cannot_overwrite_the_program_that_ran_it(#[case] flags: &[&str]) {
     if !need(Need::Root) {
         return;
     }
     let attack = Attack::prepare();
-    let root = attack.in_root("");
-    attack.fails(&["run", "--root", root.to_str().unwrap(), "--mount", "--proc"]);
+    attack.finds_the_launcher(&[&["run", "--root", &attack.root(), "--mount", "--proc"], flags].concat());
 }
 
 #[test]
@@ -93,7 +113,48 @@ fn a_container_of_another_cannot_overwrite_the_program_that_enters_it() {
         return;
     }
     let attack = Attack::prepare();
-    let root = attack.in_root("");
-    let container = Background::start(&["--all", "--proc", "--root", root.to_str().unwrap()]);
-    attack.fails(&["exec", &container.pid.to_string()]);
+    let container = Background::start(&["--all", "--proc", "--root", &attack.root()]);
+    attack.finds_the_launcher(&["exec", &container.pid.to_string()]);
+}
+
+/// As the container's init the program stays where every process that may look at it can. Without a PID namespace of their own
+/// they outlive it.
+#[test]
+fn the_init_of_a_container_cannot_be_overwritten() {
+    if !need(Need::Root) {
+        return;
+    }
+    let attack = Attack::prepare();
+    // The writer has what init executes at descriptor 3, and does not end with it.
+    let script = "exec 3</proc/$PPID/exe; /bin/setsid /bin/writer & /bin/sleep 0.1";
+    let root = attack.root();
+    let flags = ["run", "--root", &root, "--mount", "--proc", "--dev", "--init", "--cap-add", "ALL"];
+    fs::copy("/bin/busybox", attack.in_root("bin/setsid")).unwrap();
+    let ran = attack.command(&[&flags[..], &["--", "/bin/sh", "-c", script]].concat()).output();
+    let said = Said::of(ran.unwrap());
+    let told = || fs::read_to_string(attack.in_root("told")).unwrap_or_default();
+    eventually("the writer comes to an end", || !told().is_empty());
+    // It got hold of what init executes, and cannot write to it. "waiting" would prove nothing.
+    assert_eq!(told(), "refused", "{said:?}");
+    attack.assert_whole();
+}
+
+/// A script's interpreter is looked for while the program's process is still another (as in CVE-2024-21626).
+#[rstest]
+fn no_directory_of_the_caller_is_a_way_to_an_interpreter(#[values(3, 4, 5, 6, 7, 8, 9, 12)] number: i32) {
+    if !need(Need::Root) {
+        return;
+    }
+    let attack = Attack::prepare();
+    let outside = TempDir::new().unwrap();
+    fs::copy("/bin/busybox", outside.path().join("sh")).unwrap();
+    attack.script("bin/evil", &format!("/proc/self/fd/{number}/sh"));
+    let run = |flags: &str| {
+        let run = format!("run --root {} --mount --proc {flags} -- /bin/evil", attack.root());
+        let script = format!("exec {} {run} {number}<{}", nsrun(), outside.path().display());
+        Said::of(Command::new("bash").args(["-c", &script]).stdin(Stdio::null()).output().unwrap())
+    };
+    run("").failed(127);
+    // Control: what the program is to have open is a way.
+    run(&format!("--keep-fd {number}")).ok();
 }
