@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// job keeps its clone.
     #[arg(long, value_enum, default_value_t = Isolate::Clone)]
     isolation: Isolate,
-    /// Machines that work at a time; as many again may wait for their kernels to free what a scenario made.
+    /// Machines that work at a time; with more than one, as many again may wait for their kernels to free what a scenario made.
     #[arg(long, value_name = "N", default_value_t = default_jobs(), value_parser = clap::value_parser!(u16).range(1..))]
     jobs: u16,
     /// Write a report too; FORMAT is json, junit, ktap, markdown, html or github (annotations); PATH may be `-`.

@@ -51,7 +51,8 @@ pub struct Options {
     pub accel: accel::Request,
     /// Whether scenarios share a kernel.
     pub isolation: Isolation,
-    /// Machines that work at a time, at least 1. As many again may wait for their kernels to free what a scenario made.
+    /// Machines that work at a time, at least 1. If it is more, as many again may wait for their kernels to free what a
+    /// scenario made.
     pub jobs: usize,
     /// Whether a scenario that does not pass is run once more, in a cold boot.
     pub confirm: bool,

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 
-use super::Context;
 use super::history::History;
 use super::queue::{Job, Queue, Stage};
 use super::schedule::lost;
 use super::source::{Guest, Isolation};
 use super::steady::Steady;
 use super::testbed::Testbed;
+use super::{Context, Options};
 use crate::progress::Progress;
 use crate::report::{self, Outcome};
 use crate::scenario::Scenario;
@@ -69,11 +69,12 @@ impl<'a> Pool<'a> {
     }
 
     /// While a machine waits it needs a lane, and its turn is another's. One that scenarios share is kept by its lane, and
-    /// takes memory.
+    /// takes memory. Who asks for one machine at a time gets no more, one after another.
     fn lanes(&self) -> usize {
-        match self.context.options.isolation {
-            Isolation::Shared => self.context.options.jobs,
-            Isolation::Clone | Isolation::Boot => self.context.options.jobs * 2,
+        let Options { jobs, isolation, .. } = self.context.options;
+        match isolation {
+            Isolation::Clone | Isolation::Boot if *jobs > 1 => jobs * 2,
+            _ => *jobs,
         }
     }
 
