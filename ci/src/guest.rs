@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// The built guest's path. Cargo prints its own errors.
 pub(crate) fn build(root: &Path) -> vm::Result<PathBuf> {
-    build_static(root, "harness", "guest")
+    build_static(root, "guest", "guest")
 }
 
 /// The built runtime's path.
@@ -28,7 +28,7 @@ pub(crate) fn target(root: &Path) -> PathBuf {
 
 fn build_static(root: &Path, package: &str, program: &str) -> vm::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = ["build", "--quiet", "--package", package, "--bin", program, "--no-default-features"];
+    let build = ["build", "--quiet", "--package", package, "--bin", program];
     Tool::new(cargo, format!("cargo build --package {package} --bin {program}"), LIMIT)
         .args(build)
         .args(["--target", TARGET, "--profile", "guest"])

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use harness::plan::Request;
+use protocol::plan::Request;
 use harness::progress::Progress;
 use harness::run::is_ready;
 use vm::initramfs::Entry;

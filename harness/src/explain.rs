@@ -9,8 +9,8 @@ use std::fmt::Write;
 use vm::text::one_line;
 
 use crate::catalogue;
-use crate::operation::Operation;
-use crate::plan::{Actor, NamedSpec, Need};
+use protocol::operation::Operation;
+use protocol::plan::{Actor, NamedSpec, Need};
 use crate::report::inline::toml;
 use crate::scenario::{Scenario, Step};
 

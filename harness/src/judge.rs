@@ -8,12 +8,12 @@ mod blame;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::event::{Oracles, Outcome};
-use crate::evidence::{Carried, Evidence};
+use protocol::event::{Oracles, Outcome};
+use protocol::evidence::{Carried, Evidence};
 use crate::matcher::{Mismatch, Observed};
-use crate::operation::Operation;
+use protocol::operation::Operation;
 use crate::options;
-use crate::plan::{Actor, Need};
+use protocol::plan::{Actor, Need};
 use crate::scenario::{Scenario, Step, describe};
 
 /// How it ended; the same words everywhere.

@@ -1,50 +1,41 @@
-//! The scenario language, its operations, evidence, judging and reports.
+//! The scenario language, judging, reports, and a run's orchestration.
+//!
+//! A scenario:
+//! - [`scenario`], [`matcher`], [`diagnostic`]: the language, and what is wrong with a file
+//! - [`catalogue`], `options`: what scenarios cover, and what they need of a kernel's configuration
+//! - [`explain`]: a scenario as commands of a shell
+//!
+//! A run:
+//! - [`run`], [`shard`], [`progress`]: scenarios on kernels, in machines
+//! - [`judge`]: a verdict, out of a scenario and its evidence
+//! - [`report`], [`repro`]: what it came to, and how to see it again
+//!
+//! What is made of reports:
+//! - [`compare`], [`merge`], [`baseline`], [`bisect`]
+//!
+//! About nsproof itself:
+//! - [`selftest`], [`bench`]
+//!
+//! For all of them: `input` are files of others, [`output`] is all that is printed.
 #![forbid(unsafe_code)]
 
-pub mod event;
-pub mod guest;
-pub mod operation;
-pub mod plan;
-
-#[cfg(feature = "host")]
 pub mod baseline;
-#[cfg(feature = "host")]
 pub mod bench;
-#[cfg(feature = "host")]
 pub mod bisect;
-#[cfg(feature = "host")]
 pub mod catalogue;
-#[cfg(feature = "host")]
 pub mod compare;
-#[cfg(feature = "host")]
 pub mod diagnostic;
-#[cfg(feature = "host")]
-pub mod evidence;
-#[cfg(feature = "host")]
 pub mod explain;
-#[cfg(feature = "host")]
 mod input;
-#[cfg(feature = "host")]
 pub mod judge;
-#[cfg(feature = "host")]
 pub mod matcher;
-#[cfg(feature = "host")]
 pub mod merge;
-#[cfg(feature = "host")]
 mod options;
-#[cfg(feature = "host")]
 pub mod output;
-#[cfg(feature = "host")]
 pub mod progress;
-#[cfg(feature = "host")]
 pub mod report;
-#[cfg(feature = "host")]
 pub mod repro;
-#[cfg(feature = "host")]
 pub mod run;
-#[cfg(feature = "host")]
 pub mod scenario;
-#[cfg(feature = "host")]
 pub mod selftest;
-#[cfg(feature = "host")]
 pub mod shard;

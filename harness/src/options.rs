@@ -2,7 +2,7 @@
 
 use runtime::spec::Namespace;
 
-use crate::plan::Need;
+use protocol::plan::Need;
 
 /// The option that gives what a scenario needs (`CONFIG_VETH`), if one is known.
 pub(crate) fn option(need: &Need) -> Option<&'static str> {

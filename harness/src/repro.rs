@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::event;
-use crate::plan;
+use protocol::event;
+use protocol::plan;
 use crate::report::Outcome;
 
 pub use error::Error;

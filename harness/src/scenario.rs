@@ -18,8 +18,8 @@ pub use describe::describe;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::matcher::Matcher;
-use crate::operation::Operation;
-use crate::plan::{Actor, NamedSpec, Need, Plan};
+use protocol::operation::Operation;
+use protocol::plan::{Actor, NamedSpec, Need, Plan};
 
 /// One scenario file, valid in itself.
 #[derive(Debug, Clone)]
@@ -75,7 +75,7 @@ impl Scenario {
 
     /// What the guest gets: everything but the expectations.
     pub fn plan(&self) -> Plan {
-        let step = |step: &Step| crate::plan::Step {
+        let step = |step: &Step| protocol::plan::Step {
             actor: step.actor.clone(),
             exec: step.exec,
             operation: step.operation.clone(),

@@ -1,7 +1,7 @@
 //! No permutation, loss, repetition or forgery of a run's events makes a pass of what is none.
 
-use harness::event::{Envelope, Event, Oracles, Outcome, Refused};
-use harness::evidence::Evidence;
+use protocol::event::{Envelope, Event, Oracles, Outcome, Refused};
+use protocol::evidence::Evidence;
 use harness::judge::{Status, judge};
 use harness::scenario::{Scenario, parse};
 use proptest::prelude::*;

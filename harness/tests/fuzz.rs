@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use harness::compare::compare;
 use harness::diagnostic::Diagnostics;
-use harness::event::{Envelope, Event, Oracles, Outcome};
-use harness::evidence::Evidence;
+use protocol::event::{Envelope, Event, Oracles, Outcome};
+use protocol::evidence::Evidence;
 use harness::explain::explain;
 use harness::judge::{Status, judge};
 use harness::report::{self, Format, Kernel, Run, terminal};
@@ -146,7 +146,7 @@ fn damaged_scenarios() {
     fuzz("scenarios", &scenarios(), |text| match parse("damaged", "damaged.toml", text) {
         Ok(scenario) => {
             let plan = serde_json::to_string(&scenario.plan()).unwrap();
-            serde_json::from_str::<harness::plan::Plan>(&plan).unwrap();
+            serde_json::from_str::<protocol::plan::Plan>(&plan).unwrap();
             assert!(!explain(&scenario).is_empty());
         }
         Err(problems) => {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use harness::catalogue;
-use harness::operation::Operation;
-use harness::plan::{Actor, Need};
+use protocol::operation::Operation;
+use protocol::plan::{Actor, Need};
 use harness::scenario::{self, Scenario};
 use runtime::spec::Spec;
 

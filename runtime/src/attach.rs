@@ -12,7 +12,7 @@ use crate::running::{Moved, Teardown};
 use crate::spec::{Device, Veth};
 use crate::step::{Failure, Fault, Step};
 use crate::steps::{Phase, Planned};
-use crate::sys::Errno;
+use sys::Errno;
 
 /// What is done from outside, for one child.
 pub(crate) struct Outside<'a> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::Cgroup;
 use crate::step::{About, Fault};
-use crate::sys::{self, Errno, socket};
+use sys::{self, Errno, socket};
 
 /// How long the last processes of a killed group may take to end, in milliseconds.
 const DEADLINE: u16 = 5_000;

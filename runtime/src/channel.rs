@@ -15,8 +15,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::sys::launcher::{Launcher, Try};
-use crate::sys::{self, Errno, launcher, socket};
+use sys::launcher::{Launcher, Try};
+use sys::{self, Errno, launcher, socket};
 
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::program::Program;
 use crate::spec::{Namespace, Root, Spec};
 use crate::step::{About, Fault, Step};
 use crate::steps::{Phase, Planned, in_user_namespace, unshared};
-use crate::sys::{
+use sys::{
     Errno, capability, credentials, descriptor, file, namespace, process, seccomp, signal, terminal,
 };
 use crate::tree::Tree;

@@ -6,7 +6,7 @@ use crate::net::{Address, LOOPBACK, Net, destination};
 use crate::spec::{Device, Namespace, Route, Spec, Veth};
 use crate::step::{Fault, Step};
 use crate::steps::{Planned, in_user_namespace};
-use crate::sys::{self, Errno, namespace};
+use sys::{self, Errno, namespace};
 
 /// Whether the parent makes the network while the child builds its root, each on a CPU of its own; the child enters it at
 /// the end. A user namespace must own the network of its container, and so its child makes it.

@@ -7,7 +7,7 @@ use crate::running::{Running, Teardown};
 use crate::spec::Spec;
 use crate::step::{Failure, Side, Step};
 use crate::steps::{steps, with_terminal};
-use crate::sys::{self, Errno, descriptor};
+use sys::{self, Errno, descriptor};
 use crate::trace::{Trace, Tracer};
 
 /// A container to be. The caller must have one thread.

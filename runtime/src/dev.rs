@@ -7,8 +7,8 @@ use crate::mounts::flags;
 use crate::spec::{Namespace, Spec};
 use crate::step::{About, Fault};
 use crate::steps::in_user_namespace;
-use crate::sys::file::{self, Links, Node};
-use crate::sys::{Errno, mount};
+use sys::file::{self, Links, Node};
+use sys::{Errno, mount};
 use crate::tree::Tree;
 
 /// Name, major and minor number. devices.txt of the kernel's documentation.

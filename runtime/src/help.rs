@@ -1,7 +1,7 @@
 //! The way out of the failures that people meet.
 
 use crate::step::{Failure, Step};
-use crate::sys::Errno;
+use sys::Errno;
 
 impl Failure {
     /// What to do about it, where that is known.

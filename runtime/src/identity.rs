@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::spec::{IdMap, Spec};
 use crate::step::{About, Fault};
-use crate::sys::credentials;
+use sys::credentials;
 
 /// The rows of `uid_map` and `gid_map`: those of the specification, or user 0 inside for the caller outside.
 pub(crate) fn maps(spec: &Spec) -> (Vec<IdMap>, Vec<IdMap>) {

@@ -1,7 +1,7 @@
 //! The container's init: it forwards signals to the program, reaps every orphan, and ends with the program.
 
-use crate::sys::process::{self, Birth, Status};
-use crate::sys::{self, Errno, descriptor, signal};
+use sys::process::{self, Birth, Status};
+use sys::{self, Errno, descriptor, signal};
 
 /// Splits this process in two. The program's half comes back; the init's half never does.
 ///

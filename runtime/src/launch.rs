@@ -9,8 +9,8 @@ use crate::running::{Process, Teardown};
 use crate::spec::{Namespace, Spec};
 use crate::step::{Failure, Fault, Side, Step};
 use crate::steps::{Phase, Planned};
-use crate::sys::process::{Birth, Shared, Status};
-use crate::sys::{Errno, descriptor, process};
+use sys::process::{Birth, Shared, Status};
+use sys::{Errno, descriptor, process};
 use crate::trace::{Trace, Tracer};
 use crate::{child, describe, intermediate};
 

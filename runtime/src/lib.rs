@@ -2,6 +2,24 @@
 //!
 //! [`spec::Spec`] is what a container is; [`steps()`] is the plan; [`Container::spawn`] carries it out, part of it in the
 //! parent (`steps.rs`' `Attach`), the rest in the child. `channel.rs` draws how the two talk.
+//!
+//! What a container is, and what is done for it:
+//! - [`spec`], `check`: the specification, and what is wrong with it
+//! - `step`, `steps`, `describe`, `help`: the steps by name, the plan, and their words
+//! - `explain`, [`shell`]: the plan as commands of a shell
+//! - `trace`: the plan while it is carried out
+//!
+//! How it is done:
+//! - `container`, `exec`: a container, and another program in one
+//! - `launch`, `channel`, `intermediate`: the parent's part, and how it talks with the child
+//! - `attach`, `connect`, `identity`, [`cgroup`]: what the parent does for the child from outside
+//! - `child`: the child's part, with `root`, `tree`, `mounts`, `dev`, `skeleton`, [`caps`], `program`, `init`
+//! - [`net`], `unlink`, `names`: devices, addresses, routes, and namespaces by inode
+//! - `running`: a container that runs, and its end
+//!
+//! For people: [`cli`] is `nsrun`, [`output`] what it prints.
+
+#![forbid(unsafe_code)]
 
 mod attach;
 pub mod caps;
@@ -33,7 +51,6 @@ mod skeleton;
 pub mod spec;
 mod step;
 mod steps;
-pub mod sys;
 mod trace;
 mod tree;
 mod unlink;
@@ -46,5 +63,5 @@ pub use self::names::namespaces;
 pub use self::running::Running;
 pub use self::step::{Failure, Side, Step};
 pub use self::steps::{Phase, Planned, steps};
-pub use self::sys::process::Status;
+pub use sys::process::Status;
 pub use self::trace::Trace;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::{Mount, Spec};
 use crate::step::{About, Fault};
-use crate::sys::file::{self, Links};
-use crate::sys::mount::{self, Flags};
-use crate::sys::{self, Errno};
+use sys::file::{self, Links};
+use sys::mount::{self, Flags};
+use sys::{self, Errno};
 use crate::tree::Tree;
 
 /// The words of [`Mount::options`], sorted.

@@ -1,43 +1,10 @@
 //! Namespaces by name and inode. `/proc/PID/ns`
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
 use crate::spec::{Namespace, Peer};
-use crate::sys::{self, Errno, file};
-
-impl Namespace {
-    /// Every kind, in the order in which they are listed.
-    pub const ALL: [Namespace; 7] = [
-        Namespace::User,
-        Namespace::Pid,
-        Namespace::Uts,
-        Namespace::Ipc,
-        Namespace::Net,
-        Namespace::Mount,
-        Namespace::Cgroup,
-    ];
-
-    /// The file's name in `/proc/PID/ns`.
-    pub fn file(self) -> &'static str {
-        match self {
-            Namespace::User => "user",
-            Namespace::Pid => "pid",
-            Namespace::Uts => "uts",
-            Namespace::Ipc => "ipc",
-            Namespace::Net => "net",
-            Namespace::Mount => "mnt",
-            Namespace::Cgroup => "cgroup",
-        }
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if *self == Namespace::Mount { "mount" } else { self.file() })
-    }
-}
+use sys::{self, Errno, file};
 
 /// The namespaces of a process, or of the caller for `None`, each by its inode number. One that the kernel lacks is absent.
 pub fn namespaces(pid: Option<i32>) -> sys::Result<BTreeMap<Namespace, u64>> {

@@ -22,7 +22,7 @@ pub use self::address::{Address, NotAnAddress, destination};
 use self::dialogue::Dialogue;
 pub use self::facts::{Interface, Route};
 pub(crate) use self::gone::Gone;
-use crate::sys::{self, Errno};
+use sys::{self, Errno};
 
 /// The index of `lo`: the kernel registers it first in every network namespace.
 pub const LOOPBACK: u32 = 1;

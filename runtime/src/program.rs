@@ -7,8 +7,8 @@ use crate::channel::Channel;
 use crate::launch::Job;
 use crate::spec::Spec;
 use crate::step::Step;
-use crate::sys::launcher::{self, Launcher, Try};
-use crate::sys::{Errno, Result, process};
+use sys::launcher::{self, Launcher, Try};
+use sys::{Errno, Result, process};
 
 /// What becomes of the container's first process.
 pub(crate) enum Program<'a> {

@@ -7,7 +7,7 @@ use crate::mounts::flags;
 use crate::skeleton;
 use crate::spec::{Namespace, Propagation, Root, Spec, Switch};
 use crate::step::{About, Fault};
-use crate::sys::{self, Errno, file, mount};
+use sys::{self, Errno, file, mount};
 use crate::tree::Tree;
 
 /// Where a tmpfs root is mounted until it becomes `/`: every procfs has this directory and no container's specification

@@ -8,8 +8,8 @@ use crate::exec::{Exec, Joined};
 use crate::net::{Interface, Net};
 use crate::spec::Spec;
 use crate::step::{About, Failure, Fault, Side, Step};
-use crate::sys::process::Status;
-use crate::sys::{self, Errno, Signal, namespace, process, signal};
+use sys::process::Status;
+use sys::{self, Errno, Signal, namespace, process, signal};
 use crate::unlink::{unlink, unlink_and_leave};
 
 /// A child process. Dropped, it is killed and reaped.

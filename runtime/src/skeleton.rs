@@ -7,8 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt,
 use std::path::{Path, PathBuf};
 
 use crate::step::{About, Fault};
-use crate::sys::file::{self, Node};
-use crate::sys::{self, Errno, credentials};
+use sys::file::{self, Node};
+use sys::{self, Errno, credentials};
 
 /// The extended attribute that makes a program a privileged one. capabilities(7)
 const FILE_CAPABILITIES: &CStr = c"security.capability";

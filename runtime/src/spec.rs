@@ -10,6 +10,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::network::{Device, Route, Veth};
+pub use sys::credentials::Resource;
+pub use sys::namespace::Namespace;
 
 /// One container. An empty `Spec` shares every namespace and root with its parent, and still drops capabilities,
 /// sets `no_new_privs`, closes inherited descriptors and dies with its parent.
@@ -159,20 +161,6 @@ pub const MASKED: &[&str] = &[
 
 /// Read-only by default, as in the OCI runtimes (P125, P126).
 pub const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
-/// A kind of namespace, named as in `/proc/PID/ns`, but for `mount` (there `mnt`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "the names are the kernel's")]
-pub enum Namespace {
-    User,
-    Pid,
-    Uts,
-    Ipc,
-    Net,
-    Mount,
-    Cgroup,
-}
 
 /// Whose namespace to join. Written as text: a number is a PID, a text with a `/` a file, any other a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -352,29 +340,6 @@ pub const KEPT: &[&str] = &[
     "SETUID",
     "SYS_CHROOT",
 ];
-
-/// A resource of getrlimit(2), without its prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs, reason = "the names are the kernel's")]
-pub enum Resource {
-    As,
-    Core,
-    Cpu,
-    Data,
-    Fsize,
-    Locks,
-    Memlock,
-    Msgqueue,
-    Nice,
-    Nofile,
-    Nproc,
-    Rss,
-    Rtprio,
-    Rttime,
-    Sigpending,
-    Stack,
-}
 
 /// Soft and hard limit, in the resource's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

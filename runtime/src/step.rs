@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::sys::{self, Errno};
+use sys::{self, Errno};
 
 /// Where a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use crate::sys::file::{self, Links};
-use crate::sys::{self, Errno};
+use sys::file::{self, Links};
+use sys::{self, Errno};
 
 /// A directory that counts as `/`.
 #[derive(Debug)]

@@ -19,8 +19,8 @@ use std::path::Path;
 
 use crate::net::{Gone, Net};
 use crate::step::{About, Fault};
-use crate::sys::process::{self, Birth};
-use crate::sys::{self, Errno, descriptor, file, socket};
+use sys::process::{self, Birth};
+use sys::{self, Errno, descriptor, file, socket};
 
 /// Deletes links of this network namespace by their indices, whatever fails on the way; the first fault is told.
 pub(crate) fn unlink(net: &Net, links: &[u32]) -> Result<(), Fault> {

@@ -6,6 +6,12 @@
 //!                                                                             └▶ Template::ensure ─▶ clones
 //! ```
 //! A [`Machine`] talks in lines: what they mean is its caller's business.
+//!
+//! - [`kernel`], [`modules`], [`initramfs`], [`userland`], `compression`, `prepare`: what is booted
+//! - [`qemu`], [`accel`]: what it is booted by
+//! - [`machine`]: a machine that runs
+//! - `template`, `zygote`, `fork`: machines that begin where another one was stopped
+//! - [`cache`], `process`, [`text`], `umask`: files, programs and words of this machine
 #![forbid(unsafe_code)]
 
 pub mod accel;

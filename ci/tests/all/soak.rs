@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use runtime::sys::{Signal, signal};
+use sys::{Signal, signal};
 use serde_json::Value;
 use tempfile::TempDir;
 

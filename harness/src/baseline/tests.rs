@@ -1,6 +1,6 @@
 use super::*;
 use crate::judge::Verdict;
-use crate::plan::Need;
+use protocol::plan::Need;
 use crate::report::{Kernel, Outcome};
 
 const KNOWN: [&str; 4] = ["distro", "debian-5.10", "debian-6.1", "debian-6.12"];

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use runtime::sys::process;
+use sys::process;
 use tempfile::TempDir;
 
 use super::report::{Row, Unit, find};

@@ -8,7 +8,7 @@ use vm::{Config, Machine, Phases};
 
 use super::report::{Row, Unit, find};
 use super::{Error, Lab, processor};
-use crate::plan::After;
+use protocol::plan::After;
 use crate::run::Tap;
 use crate::run::drive::drive;
 use crate::run::source::{Guest, Isolation, Source, boot};

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use runtime::spec::{Capabilities, MASKED, Namespace, READ_ONLY};
-use runtime::sys::{Errno, mount, namespace};
+use sys::{Errno, mount, namespace};
 use serde_json::{Value, json};
 
 use super::program;

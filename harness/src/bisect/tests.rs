@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::Evidence;
+use protocol::evidence::Evidence;
 use crate::judge::judge;
 use crate::report::{Again, Kernel};
 

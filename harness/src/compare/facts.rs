@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::diff::{Names, Walk};
 use super::stable;
-use crate::operation::Operation;
-use crate::plan::Actor;
+use protocol::operation::Operation;
+use protocol::plan::Actor;
 use crate::report::details::place;
 use crate::report::{Outcome, Run, Step};
 use crate::scenario::{self, Scenario};

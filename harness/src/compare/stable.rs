@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::operation::Operation;
+use protocol::operation::Operation;
 
 /// A name that was given by chance: what it names, and who can read it. The same number read by somebody else may be
 /// another thing.

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::event::Outcome as Observation;
-use crate::evidence::{Carried, Evidence};
+use protocol::event::Outcome as Observation;
+use protocol::evidence::{Carried, Evidence};
 use crate::judge::judge;
 use crate::report::{Kernel, Outcome, Run};
 use crate::scenario::Scenario;
@@ -77,7 +77,7 @@ fn evidence(scenario: &Scenario, observed: &[Value]) -> Evidence {
         scenario: Some(scenario.name.clone()),
         built: scenario.containers.iter().map(|container| (container.name.clone(), 93)).collect(),
         steps: steps.collect(),
-        oracles: Some(crate::event::Oracles::default()),
+        oracles: Some(protocol::event::Oracles::default()),
         ended: true,
         ..Evidence::default()
     }
@@ -240,7 +240,7 @@ fn a_change_means(#[case] base: Status, #[case] new: Status, #[case] kind: Optio
 #[case("/sys/fs/cgroup/box/memory.max", false)]
 #[case("/etc/motd", false)]
 fn some_files_tell_of_the_moment(#[case] path: &str, #[case] live: bool) {
-    let read = crate::operation::Operation::Read(path.into());
+    let read = protocol::operation::Operation::Read(path.into());
     let left = stable::without_noise(&read, false, json!("7"));
     assert_eq!(left.is_null(), live);
 }

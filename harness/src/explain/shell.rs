@@ -6,7 +6,7 @@ use runtime::spec::{Mount, Namespace};
 
 use vm::text::acts;
 
-use crate::operation::{Ipc, Kill, LinkDoor, NodeKind, Operation, Setns, Subject};
+use protocol::operation::{Ipc, Kill, LinkDoor, NodeKind, Operation, Setns, Subject};
 use crate::scenario::describe;
 
 /// `MY_BOX` for `my-box`.

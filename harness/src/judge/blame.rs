@@ -4,9 +4,9 @@
 //! What no kernel could carry out, since the scenario itself is wrong, is an `error`.
 
 use super::Status;
-use crate::evidence::NotBuilt;
-use crate::operation::{Kill, Operation};
-use crate::plan::Actor;
+use protocol::evidence::NotBuilt;
+use protocol::operation::{Kill, Operation};
+use protocol::plan::Actor;
 use crate::scenario::{Scenario, Step};
 use runtime::spec::Namespace;
 

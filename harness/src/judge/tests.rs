@@ -1,7 +1,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::event::{Envelope, Event, Refused};
+use protocol::event::{Envelope, Event, Refused};
 
 const TEXT: &str = r#"
 about = "A container's hostname is its own."

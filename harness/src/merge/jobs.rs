@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Part;
-use crate::evidence::Evidence;
+use protocol::evidence::Evidence;
 use crate::judge::judge;
 use crate::report::{Kernel, Outcome, Run, Totals};
 use crate::scenario;

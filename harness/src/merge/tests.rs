@@ -1,6 +1,6 @@
 use super::*;
 use crate::judge::{Status, Verdict};
-use crate::plan::Need;
+use protocol::plan::Need;
 use crate::report::Source;
 
 const TEXT: &str = "about = \"It is.\"\n[[step]]\nin = \"host\"\ndo = \"hostname\"\n";

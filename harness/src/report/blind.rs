@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vm::kernel::Setting;
 
 use super::Kernel;
-use crate::event::Ready;
+use protocol::event::Ready;
 
 /// The oracle that reads WARN_ON() and BUG_ON().
 const LOG: &str = "kernel log";

@@ -1,8 +1,8 @@
 use super::*;
-use crate::event::{Oracles, Outcome as Observation};
-use crate::evidence::{Carried, Evidence};
+use protocol::event::{Oracles, Outcome as Observation};
+use protocol::evidence::{Carried, Evidence};
 use crate::judge::judge;
-use crate::plan::Need;
+use protocol::plan::Need;
 
 const TEXT: &str = r#"about = "A container's hostname is its own & <nobody's> else."
 covers = ["P1", "P140"]

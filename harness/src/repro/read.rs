@@ -9,10 +9,10 @@ use vm::{Cache, Progress};
 
 use super::{Error, Record, SCHEMA, file};
 use crate::diagnostic::Diagnostics;
-use crate::evidence::Evidence;
+use protocol::evidence::Evidence;
 use crate::input;
 use crate::judge::{Status, Verdict, judge};
-use crate::plan::{self, Request};
+use protocol::plan::{self, Request};
 use crate::report::{Outcome, Step};
 use crate::scenario::{self, Scenario};
 

@@ -12,10 +12,10 @@ use vm::Config;
 use vm::qemu::arguments::by_hand;
 
 use super::{Error, Hashed, Kernel, Record, SCHEMA, Trace, file};
-use crate::event;
+use protocol::event;
 use crate::explain::quoted;
 use crate::judge::Status;
-use crate::plan::Request;
+use protocol::plan::Request;
 use crate::report::{Again, Outcome};
 use crate::run::Isolation;
 use crate::scenario::Scenario;

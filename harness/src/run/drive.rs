@@ -1,12 +1,12 @@
-//! One scenario on one machine: the host's side of the conversation that [`crate::plan`] draws.
+//! One scenario on one machine: the host's side of the conversation that [`protocol::plan`] draws.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use vm::{Ending, Machine};
 
 use super::tap::Tap;
-use crate::event::{Envelope, Event};
-use crate::plan::{After, Plan, Request, Run};
+use protocol::event::{Envelope, Event};
+use protocol::plan::{After, Plan, Request, Run};
 
 /// The guest keeps the scenario's own deadline; one that is silent for this much longer is lost.
 const GRACE: Duration = Duration::from_secs(10);

@@ -6,9 +6,9 @@ use vm::{Ending, Machine};
 
 use super::drive::drive;
 use super::tap::Nobody;
-use crate::evidence::Evidence;
+use protocol::evidence::Evidence;
 use crate::judge::{StepVerdict, judge};
-use crate::plan::After;
+use protocol::plan::After;
 use crate::scenario::Scenario;
 
 /// What stands in a machine.

@@ -7,7 +7,7 @@ use vm::accel::Accelerator;
 use vm::{Cache, Config, Ending, Error, Machine, Template, Zygote};
 
 use super::warm::{self, Cold};
-use crate::event::{Envelope, Event, Ready};
+use protocol::event::{Envelope, Event, Ready};
 
 /// A guest under emulation on a busy host is ready after seconds, on one that is overloaded after a minute or two; what is not
 /// after this long never is. On KVM it is ready in a second or two.

@@ -8,8 +8,8 @@ use vm::{Cache, Config, Kernel, accel};
 
 use super::Options;
 use super::source::is_ready;
-use crate::event::Ready;
-use crate::plan::Need;
+use protocol::event::Ready;
+use protocol::plan::Need;
 use crate::scenario::Scenario;
 
 /// Modules that every guest gets if its kernel has them: whatever this repository's scenarios need, so that one initramfs,

@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use vm::Machine;
 
 use super::tap::Tap;
-use crate::event::{Envelope, Event};
+use protocol::event::{Envelope, Event};
 
 /// The turns that can be had.
 pub(super) struct Turns {

@@ -11,9 +11,9 @@ use vm::{Error, Machine, Template, Zygote};
 
 use super::drive::drive;
 use super::tap::Nobody;
-use crate::evidence::Evidence;
+use protocol::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
-use crate::plan::{After, Plan};
+use protocol::plan::{After, Plan};
 use crate::scenario::{self, Scenario};
 
 /// Scenarios for which the large exercise is worth while: it takes 0.3 s longer than the small one, while other jobs wait, and

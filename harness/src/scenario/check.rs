@@ -9,8 +9,8 @@ use toml::de::DeValue;
 
 use super::reader::{Node, Reader};
 use crate::diagnostic::nearest;
-use crate::operation::Operation;
-use crate::plan::Actor;
+use protocol::operation::Operation;
+use protocol::plan::Actor;
 
 /// Names that mean something else where a container's name may stand.
 pub(super) const RESERVED: &[&str] = &["host", "self", "init"];

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::operation::Operation;
+use protocol::operation::Operation;
 
 /// `ping 192.168.47.11`, `shm create 4711`, `set-link interface lo, up true`.
 pub fn describe(operation: &Operation) -> String {

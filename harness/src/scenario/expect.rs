@@ -10,7 +10,7 @@ use super::reader::{Node, Reader};
 use super::words::ERRNOS;
 use crate::diagnostic::nearest;
 use crate::matcher::Matcher;
-use crate::operation::Operation;
+use protocol::operation::Operation;
 
 /// The keys of a matcher table.
 pub(super) const MATCHERS: &[&str] = &[

@@ -7,8 +7,8 @@ use toml::de::DeTable;
 
 use super::Step;
 use super::reader::Reader;
-use crate::operation::Operation;
-use crate::plan::{NamedSpec, Need};
+use protocol::operation::Operation;
+use protocol::plan::{NamedSpec, Need};
 
 /// As the file lists them.
 pub(super) fn said(reader: &mut Reader, table: &DeTable<'_>) -> Vec<Need> {
@@ -35,7 +35,7 @@ pub(super) fn implied(containers: &[NamedSpec], steps: &[Step]) -> Vec<Need> {
 
 #[cfg(test)]
 mod tests {
-    use crate::plan::Need;
+    use protocol::plan::Need;
     use runtime::spec::Namespace::{Cgroup, Ipc, Net, Pid, User, Uts};
 
     const TEXT: &str = r#"

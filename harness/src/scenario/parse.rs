@@ -13,8 +13,8 @@ use super::reader::{Node, Reader};
 use super::{Scenario, Step, describe, needs};
 use crate::catalogue;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::operation::Operation;
-use crate::plan::{Actor, NamedSpec};
+use protocol::operation::Operation;
+use protocol::plan::{Actor, NamedSpec};
 
 const KEYS: &[&str] = &["about", "covers", "needs", "deadline", "container", "step"];
 const STEP_KEYS: &[&str] = &["name", "in", "via", "do", "expect"];

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use runtime::sys::{Signal, signal};
+use sys::{Signal, signal};
 use vm::Machine;
 
 use super::fault::{Act, Deed, Fault, Tampering};
-use crate::event::{Envelope, Event};
+use protocol::event::{Envelope, Event};
 use crate::run::Tap;
 
 /// Stands between the run and its machines.

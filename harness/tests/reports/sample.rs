@@ -1,9 +1,9 @@
 //! A run with every status, on several kernels, and with characters that mean something to a format.
 
-use harness::event::{Oracles, Outcome as Observation};
-use harness::evidence::{Carried, Evidence};
+use protocol::event::{Oracles, Outcome as Observation};
+use protocol::evidence::{Carried, Evidence};
 use harness::judge::{Verdict, judge};
-use harness::plan::Need;
+use protocol::plan::Need;
 use harness::report::{Again, Kernel, Outcome, Percentiles, Run};
 use harness::scenario::{Scenario, parse};
 use serde_json::json;

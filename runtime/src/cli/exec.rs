@@ -13,7 +13,7 @@ use super::terminal::Terminal;
 use crate::caps::short;
 use crate::exec::{Exec, Joined};
 use crate::spec::{Capabilities, Resource, Rlimit, Spec};
-use crate::sys::{self, credentials, signal, terminal};
+use sys::{self, credentials, signal, terminal};
 
 /// Run a program in the container of a process.
 #[derive(Debug, Args)]
@@ -107,11 +107,11 @@ impl Watched for Joined {
         false
     }
 
-    fn ended(&mut self) -> crate::sys::Result<Option<crate::Status>> {
+    fn ended(&mut self) -> sys::Result<Option<crate::Status>> {
         self.try_wait()
     }
 
-    fn send(&self, signal: i32) -> crate::sys::Result<()> {
+    fn send(&self, signal: i32) -> sys::Result<()> {
         self.signal_number(signal)
     }
 }

@@ -8,7 +8,7 @@ use super::words::{Bind, Ended, Limit, Pair, Row, Word};
 use crate::caps::ALL;
 use crate::output;
 use crate::spec::{Capabilities, Cgroup, Device, Namespace, Peer, Resource, Root, Route, Spec, Switch, Veth};
-use crate::sys::{credentials, terminal};
+use sys::{credentials, terminal};
 use clap::Args;
 
 /// What `nsrun run` and `nsrun explain` take.

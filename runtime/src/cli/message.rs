@@ -3,8 +3,8 @@
 use crate::check::Problem;
 use crate::output;
 use crate::step::{Failure, Step};
-use crate::sys::process::Status;
-use crate::sys::{self, Errno, signal};
+use sys::process::Status;
+use sys::{self, Errno, signal};
 
 /// One message, its way out, and the exit code. What is in it from outside was made a part of its line.
 #[derive(Debug, Clone, PartialEq, Eq)]

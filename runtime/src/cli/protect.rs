@@ -13,8 +13,8 @@ use std::os::unix::ffi::OsStringExt;
 
 use super::message::Message;
 use crate::spec::Spec;
-use crate::sys::probe::task;
-use crate::sys::{self, Errno, launcher, memory_file, process};
+use sys::probe::task;
+use sys::{self, Errno, launcher, memory_file, process};
 
 const OWN: &str = "/proc/self/exe";
 

@@ -14,7 +14,7 @@ use crate::names::namespaces;
 use crate::output;
 use crate::spec::Namespace;
 use crate::step::Side;
-use crate::sys::signal;
+use sys::signal;
 use crate::trace::Trace;
 
 /// Build a container and run a program in it.
@@ -77,11 +77,11 @@ impl Watched for crate::Running {
         self.spec().namespaces.contains(&Namespace::Pid) && !self.spec().init
     }
 
-    fn ended(&mut self) -> crate::sys::Result<Option<crate::Status>> {
+    fn ended(&mut self) -> sys::Result<Option<crate::Status>> {
         self.try_wait()
     }
 
-    fn send(&self, signal: i32) -> crate::sys::Result<()> {
+    fn send(&self, signal: i32) -> sys::Result<()> {
         self.signal_number(signal)
     }
 }

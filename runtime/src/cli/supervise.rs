@@ -4,9 +4,9 @@ use std::fs;
 
 use super::message::Message;
 use super::terminal::{Relay, Terminal};
-use crate::sys::process::Status;
-use crate::sys::signal::{self, Arrived};
-use crate::sys::{self, Errno, Signal, terminal};
+use sys::process::Status;
+use sys::signal::{self, Arrived};
+use sys::{self, Errno, Signal, terminal};
 
 /// A program to wait for.
 pub(super) trait Watched {

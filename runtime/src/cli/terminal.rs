@@ -15,9 +15,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 use super::message::Message;
-use crate::sys::descriptor::STANDARD;
-use crate::sys::terminal::{self, Pair, Settings};
-use crate::sys::{self, Errno, Signal, file, signal, socket};
+use sys::descriptor::STANDARD;
+use sys::terminal::{self, Pair, Settings};
+use sys::{self, Errno, Signal, file, signal, socket};
 
 /// Bytes that are relayed at a time.
 const CHUNK: usize = 4096;

@@ -10,7 +10,7 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::RouteNetlinkMessage;
 
-use crate::sys::{self, Errno, netlink, socket};
+use sys::{self, Errno, netlink, socket};
 
 /// Bytes of a part of an answer: the most that the kernel puts into one.
 pub(super) const PART: usize = 32 * 1024;
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::net::{Address, LOOPBACK, Net};
     use crate::spec::Namespace;
-    use crate::sys::namespace;
+    use sys::namespace;
 
     #[rstest::rstest]
     #[case("lo", Ok(crate::net::LOOPBACK))]

@@ -6,7 +6,7 @@ use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::dialogue::{PART, messages};
-use crate::sys::{self, netlink, socket};
+use sys::{self, netlink, socket};
 
 /// Hears of the devices of this network namespace that go.
 #[derive(Debug)]

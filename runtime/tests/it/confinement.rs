@@ -114,7 +114,7 @@ fn a_working_directory_outside_of_the_root_is_refused() {
     }
     // CVE-2024-21626: a descriptor of the caller's that leads out.
     let leak = fs::File::open("/").unwrap();
-    runtime::sys::descriptor::set_inheritable(leak.as_raw_fd(), true).unwrap();
+    sys::descriptor::set_inheritable(leak.as_raw_fd(), true).unwrap();
     let skeleton = crate::common::skeleton();
     let way_out = format!("/proc/self/fd/{}", leak.as_raw_fd());
     let path = skeleton.path().to_str().unwrap();
@@ -171,7 +171,7 @@ fn the_program_is_in_a_session_of_its_own() {
         return;
     }
     let container = Background::start(&[]);
-    let session = runtime::sys::process::session(Some(container.pid)).unwrap();
+    let session = sys::process::session(Some(container.pid)).unwrap();
     assert_eq!(session, container.pid);
 }
 

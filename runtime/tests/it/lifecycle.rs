@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 
 use rstest::rstest;
-use runtime::sys::Signal;
+use sys::Signal;
 
 use crate::common::{
     Background, Need, Said, alive, children, command, eventually, mounts, need, nsrun, on_a_host, run,
@@ -71,7 +71,7 @@ fn a_signal_for_nsrun_is_one_for_the_program(
     }
     let mut container = Background::script(flags, script);
     let nsrun = i32::try_from(container.nsrun.id()).unwrap();
-    runtime::sys::signal::kill(nsrun, runtime::sys::Signal::SIGTERM).unwrap();
+    sys::signal::kill(nsrun, sys::Signal::SIGTERM).unwrap();
     assert_eq!(container.nsrun.wait().unwrap().code(), Some(code));
     assert!(!alive(container.pid));
 }
@@ -91,7 +91,7 @@ fn a_signal_that_nsrun_was_started_to_ignore_is_none_for_the_program() {
     // A second one tells that the first was dealt with: nsrun takes its signals one after another.
     let nsrun = i32::try_from(caller.id()).unwrap();
     for signal in [Signal::SIGHUP, Signal::SIGWINCH] {
-        runtime::sys::signal::kill(nsrun, signal).unwrap();
+        sys::signal::kill(nsrun, signal).unwrap();
     }
     eventually("nsrun has taken them", || {
         let status = std::fs::read_to_string(format!("/proc/{nsrun}/status")).unwrap();
@@ -176,14 +176,14 @@ fn a_signal_during_set_up_undoes_it(#[case] signal: Signal, #[case] flags: &[&st
     let name = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let nsrun = || children(strace.id()).into_iter().find(|pid| name(pid) == "nsrun\n");
     let born = || nsrun().and_then(|pid| children(u32::try_from(pid).unwrap()).first().copied());
-    let sethostname = format!("{} ", runtime::sys::probe::raw::number("sethostname").unwrap());
+    let sethostname = format!("{} ", sys::probe::raw::number("sethostname").unwrap());
     let waits = |pid| {
         let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
         call.starts_with(&sethostname)
     };
     eventually("the container waits", || born().is_some_and(waits));
     let (nsrun, child) = (nsrun().unwrap(), born().unwrap());
-    runtime::sys::signal::kill(nsrun, signal).unwrap();
+    sys::signal::kill(nsrun, signal).unwrap();
     eventually("both end", || !alive(nsrun) && !alive(child));
     let said = Said::of(strace.wait_with_output().unwrap()).failed(code);
     assert!(said.contains("nsrun: channel (given up during set-up): ECANCELED\n"), "{said}");

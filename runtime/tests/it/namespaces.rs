@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use rstest::rstest;
-use runtime::sys::{Signal, signal};
+use sys::{Signal, signal};
 
 use crate::common::{
     Background, Need, Said, alive, children, command, eventually, mounts, namespace, need, nsrun, run,

@@ -6,8 +6,8 @@ use std::process::{Child, Command};
 use std::time::Instant;
 
 use rstest::rstest;
-use runtime::sys::Signal;
-use runtime::sys::terminal::{self, Pair, Settings};
+use sys::Signal;
+use sys::terminal::{self, Pair, Settings};
 
 use crate::common::{Background, DEADLINE, Need, alive, children, eventually, need, nsrun};
 
@@ -47,7 +47,7 @@ impl Session {
     /// Reads what is there next; false if nothing will be.
     fn look(&mut self) -> bool {
         assert!(
-            runtime::sys::socket::is_readable_within(&self.master, DEADLINE).unwrap(),
+            sys::socket::is_readable_within(&self.master, DEADLINE).unwrap(),
             "{:?}",
             self.shown
         );
@@ -231,7 +231,7 @@ fn the_settings_are_as_before(#[case] inside: &str, #[case] ended: &str) {
         let master = session.master.try_clone().unwrap();
         let raw = || Settings::of(&master).unwrap().signal(3).is_none();
         eventually("the terminal is raw", raw);
-        runtime::sys::signal::kill(session.nsrun(), Signal::SIGTERM).unwrap();
+        sys::signal::kill(session.nsrun(), Signal::SIGTERM).unwrap();
     }
     let (shown, _) = session.ends();
     assert!(shown.contains(ended) && shown.ends_with("the same\r\n"), "{shown}");

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use runtime::spec::{Device, Namespace, Peer, Veth};
 
 use super::notes;
-use crate::plan::NamedSpec;
+use protocol::plan::NamedSpec;
 use crate::report::details;
 
 // Pixels.

@@ -3,13 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use runtime::sys::probe::raw::number;
+use sys::probe::raw::number;
 
 use super::super::reader::{Node, Reader};
 use super::super::words::SIGNALS;
 use super::{Container, Draft, locate};
-use crate::operation::{Kill, Operation, Subject, Syscall};
-use crate::plan::Actor;
+use protocol::operation::{Kill, Operation, Subject, Syscall};
+use protocol::plan::Actor;
 
 /// The container that an operation names.
 pub(crate) fn container(operation: &Operation) -> Option<&String> {

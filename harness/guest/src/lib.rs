@@ -1,0 +1,43 @@
+//! The guest's side: PID 1 of the virtual machine, and the probes that act and look.
+//!
+//! ```text
+//! host ══ttyS1══ init (PID 1)     one for a boot: machine, channel, deadline, oracles
+//!                  │ fork         Plan ▼  ▲ Event lines
+//!                runner           one for a scenario: needs, containers, steps
+//!                  ├─ exec ────── probe                      acts as `host`
+//!                  ├─ Container ─ probe, PID 1 of a container  acts as that container
+//!                  └─ exec ────── probe in a process that joined one (`via = "exec"`), for one step
+//!                                 Order ▼  ▲ Reply lines
+//! ```
+//! - **A scenario cannot speak for the guest.** Only init and the runner know the run's key; probes have descriptors 0–2.
+//! - **A probe is one thread with state**: what an operation changes (root, working directory, namespaces, an open socket)
+//!   is there for the next step.
+//! - **Init outlives everything but the kernel**: it does no more than forward, wait with a deadline, kill and look.
+//!
+//! - [`init`], `boot`, `world`, `channel`: PID 1
+//! - `oracles`: what it looks at after each scenario
+//! - `runner`, `needs`, `cast`, `undo`, `inheritable`, `shield`, `skeleton`: one scenario
+//! - `player`, `link`, `look`: a probe, seen from the runner
+//! - [`probe`], `ops`, `child`, `parse`: a probe
+#![forbid(unsafe_code)]
+
+pub mod init;
+pub mod probe;
+
+mod boot;
+mod cast;
+mod channel;
+mod child;
+mod inheritable;
+mod link;
+mod look;
+mod needs;
+mod ops;
+mod oracles;
+mod parse;
+mod player;
+mod runner;
+mod shield;
+mod skeleton;
+mod undo;
+mod world;

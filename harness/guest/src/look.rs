@@ -1,0 +1,61 @@
+//! How somebody who acts looks: what operations that only observe come to. For people who look into a failure.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::player::{NoReply, Player};
+use protocol::event::Outcome;
+use protocol::operation::{Operation, Subject};
+
+/// Outcomes by an operation's word.
+pub(super) type Facts = BTreeMap<String, Outcome>;
+
+/// What is looked at.
+const LOOKS: [(&str, Operation); 8] = [
+    ("process", Operation::Process),
+    ("namespaces", Operation::Namespaces(Subject::Actor)),
+    ("capabilities", Operation::Capabilities),
+    ("mounts", Operation::Mounts),
+    ("interfaces", Operation::Interfaces),
+    ("routes", Operation::Routes),
+    ("pids", Operation::Pids),
+    ("cgroup", Operation::Cgroup),
+];
+/// For a probe that may be hanging in its last step: what is left is for another one.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a probe sees. One that does not answer is told of as `probe`, and another in the same place is asked.
+pub(super) fn at(player: &mut Player, deadline: Instant) -> Facts {
+    let mut facts = Facts::new();
+    if let Err(reason) = ask(player, (Instant::now() + PATIENCE).min(deadline), &mut facts) {
+        facts.insert("probe".into(), Outcome::Broken(reason.words()));
+        note(player.another().and_then(|another| ask_once(another, deadline, &mut facts)), &mut facts);
+    }
+    facts
+}
+
+/// What a probe on the host sees, where no step needed one.
+pub(super) fn at_host(deadline: Instant) -> Facts {
+    let mut facts = Facts::new();
+    let host = Player::host().map_err(NoReply::from);
+    note(host.and_then(|host| ask_once(host, deadline, &mut facts)), &mut facts);
+    facts
+}
+
+fn ask_once(mut player: Player, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
+    ask(&mut player, deadline, facts)?;
+    player.stop()
+}
+
+fn ask(player: &mut Player, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
+    for (word, operation) in LOOKS {
+        facts.insert(word.to_owned(), player.ask(&operation, deadline)?.outcome);
+    }
+    Ok(())
+}
+
+fn note(asked: Result<(), NoReply>, facts: &mut Facts) {
+    if let Err(reason) = asked {
+        facts.insert("another probe".into(), Outcome::Broken(reason.words()));
+    }
+}

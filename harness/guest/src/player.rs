@@ -1,0 +1,363 @@
+//! A process with a probe in it, seen from the runner: asked, waited for, ended.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use runtime::spec::Spec;
+use sys::errno_name;
+use sys::process::{self, Status};
+use runtime::{Container, Exec, Failure, Joined, Running, Step};
+
+use super::child::ended;
+use super::link::{Link, Lost};
+use super::probe::{Reply, Stranger};
+use protocol::event::{Outcome, Refused};
+use protocol::operation::{Operation, WriteFile};
+
+/// This program, wherever its file is now.
+const PROGRAM: &str = "/proc/self/exe";
+/// What it is called with as a probe.
+const ARGUMENTS: [&str; 2] = ["guest", "probe"];
+/// Between a process's last word and its death: on a busy host, with all of the machine's memory to give back.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// For a stranger to remove its file, when the scenario is over.
+const LEAVE: Duration = Duration::from_secs(2);
+/// The user and group of a stranger: nobody of note.
+const STRANGER: u32 = 1000;
+/// Folders in which every user can make a file.
+const FOLDERS: [&str; 2] = ["/tmp", "/dev/shm"];
+
+/// A probe that runs.
+pub(super) struct Player {
+    /// As it is called in messages.
+    who: String,
+    process: Process,
+    link: Link,
+    /// A process of another user beside it, once an operation needed one, and what the probe knows of it.
+    stranger: Option<(Box<Player>, Stranger)>,
+}
+
+enum Process {
+    Host(HostProcess),
+    Container(Box<Running>),
+    Joined(Joined),
+}
+
+impl Player {
+    /// By execve(2): nothing of the runner's memory and descriptors is there for the scenario's operations.
+    pub(super) fn host() -> io::Result<Player> {
+        host("the host's probe", None)
+    }
+
+    /// A container with a probe as its program.
+    pub(super) fn container(name: &str, spec: &Spec) -> Result<Player, NotBuilt> {
+        let spec = Spec { args: ARGUMENTS.map(str::to_owned).to_vec(), ..spec.clone() };
+        let (link, stdio) = Link::new()?;
+        let container = Container::new(&spec).program(program()?).stdio(stdio);
+        let running = container.spawn().map_err(|failure| NotBuilt::Failure(Box::new(failure)))?;
+        Ok(player(&format!("`{name}`"), Process::Container(Box::new(running)), link))
+    }
+
+    /// Another probe in the container of this one, with the credentials of `spec` or the container's own.
+    pub(super) fn joined(&mut self, who: &str, spec: Option<&Spec>) -> Result<Player, NoReply> {
+        self.pid()?;
+        let Process::Container(running) = &self.process else {
+            return Err(NoReply::Broken(format!("{} is no container", self.who)));
+        };
+        let (link, stdio) = Link::new()?;
+        let exec = Exec::new(ARGUMENTS).program(program()?).stdio(stdio);
+        let joined = exec.within(running.pid(), spec.unwrap_or(running.spec()));
+        let joined = joined.map_err(|failure| not_joined(who, &self.who, &failure))?;
+        Ok(player(&format!("{who} in {}", self.who), Process::Joined(joined), link))
+    }
+
+    /// A fresh probe in the same place.
+    pub(super) fn another(&mut self) -> Result<Player, NoReply> {
+        match &self.process {
+            Process::Host(_) => Ok(Player::host()?),
+            Process::Container(_) | Process::Joined(_) => self.joined("another process", None),
+        }
+    }
+
+    /// Its PID, as the runner has it, while it lives.
+    pub(super) fn pid(&mut self) -> Result<i32, NoReply> {
+        match self.status()? {
+            Some(status) => Err(self.gone(status)),
+            None => Ok(self.process.pid()),
+        }
+    }
+
+    /// Has it perform one operation.
+    pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, NoReply> {
+        let stranger = self.stranger_for(operation, deadline)?;
+        self.link.ask(operation, stranger, deadline).map_err(|lost| self.reason(lost, deadline))
+    }
+
+    fn stranger_for(
+        &mut self,
+        operation: &Operation,
+        deadline: Instant,
+    ) -> Result<Option<Stranger>, NoReply> {
+        if !matches!(operation, Operation::Exercise(capability) if super::ops::needs_stranger(capability)) {
+            return Ok(None);
+        }
+        if self.stranger.is_none() {
+            let mut stranger = self.start_stranger()?;
+            let known = stranger.introduce(deadline)?;
+            self.stranger = Some((Box::new(stranger), known));
+        }
+        Ok(self.stranger.as_ref().map(|(_, known)| known.clone()))
+    }
+
+    /// What others may know of it: its PID, and a file that it makes.
+    fn introduce(&mut self, deadline: Instant) -> Result<Stranger, NoReply> {
+        let Reply { outcome, .. } = self.ask(&Operation::Process, deadline)?;
+        let pid = match &outcome {
+            Outcome::Value(process) => process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()),
+            _ => None,
+        };
+        let pid = pid.ok_or_else(|| NoReply::Broken(format!("{} gave {outcome:?}", self.who)))?;
+        for folder in FOLDERS {
+            let path = Path::new(folder).join(format!(".stranger-{pid}"));
+            let write = Operation::Write(WriteFile { path: path.clone(), text: String::new() });
+            if let Outcome::Value(_) = self.ask(&write, deadline)?.outcome {
+                return Ok(Stranger { pid, file: Some(path) });
+            }
+        }
+        Ok(Stranger { pid, file: None })
+    }
+
+    /// Takes away what a stranger made.
+    fn leave(mut self, known: Stranger) -> Result<(), NoReply> {
+        let Some(path) = known.file else { return Ok(()) };
+        let deadline = Instant::now() + LEAVE;
+        match self.ask(&Operation::Remove(path), deadline)?.outcome {
+            Outcome::Value(_) => Ok(()),
+            other => Err(NoReply::Broken(format!("{} could not remove its file: {other:?}", self.who))),
+        }
+    }
+
+    fn start_stranger(&mut self) -> Result<Player, NoReply> {
+        let who = format!("a process of user {STRANGER}");
+        match &self.process {
+            Process::Host(_) => Ok(host(&who, Some(STRANGER))?),
+            Process::Container(running) => {
+                let spec = Spec { uid: STRANGER, gid: STRANGER, ..running.spec().clone() };
+                self.joined(&who, Some(&spec))
+            }
+            Process::Joined(_) => Err(NoReply::Broken(format!("{} has no {who} beside it", self.who))),
+        }
+    }
+
+    fn status(&mut self) -> Result<Option<Status>, NoReply> {
+        let status = match &mut self.process {
+            Process::Host(process) => process.status(),
+            Process::Container(running) => running.try_wait().map_err(errno_name),
+            Process::Joined(joined) => joined.try_wait().map_err(errno_name),
+        };
+        status.map_err(|error| NoReply::Broken(format!("{} is lost: {error}", self.who)))
+    }
+
+    fn gone(&self, status: Status) -> NoReply {
+        NoReply::NoActor(format!("{} {}", self.who, ended(status)))
+    }
+
+    /// How it ended, if it does before patience is at its end.
+    fn ended_within(&mut self, patience: Duration) -> Result<Option<Status>, NoReply> {
+        if let Some(status) = self.status()? {
+            return Ok(Some(status));
+        }
+        let waited = process::ends_within(self.process.pid(), patience);
+        waited.map_err(|errno| NoReply::Broken(format!("{} is lost: {}", self.who, errno_name(errno))))?;
+        self.status()
+    }
+
+    /// Why it gave no reply.
+    fn reason(&mut self, lost: Lost, deadline: Instant) -> NoReply {
+        match lost {
+            Lost::Deadline => {
+                NoReply::Broken(format!("{} gave no reply before the scenario's deadline", self.who))
+            }
+            Lost::Forged(words) => NoReply::Forged(format!("{} sent {words}", self.who)),
+            Lost::Ended => match self.ended_within(patience(deadline)) {
+                Ok(Some(status)) => self.gone(status),
+                Ok(None) => NoReply::NoActor(format!("{} closed its end and lives on", self.who)),
+                Err(lost) => lost,
+            },
+        }
+    }
+
+    /// Ends it, and takes down what it has outside.
+    pub(super) fn stop(self) -> Result<(), NoReply> {
+        let Player { who, process, mut link, stranger } = self;
+        // A stranger would keep the container's cgroup and namespaces; dropped, it is killed.
+        let left = stranger.map_or(Ok(()), |(stranger, known)| stranger.leave(known));
+        link.hang_up();
+        let stopped = match process {
+            Process::Host(mut process) => process.end(),
+            Process::Container(running) => running.stop().map(drop).map_err(|failure| failure.to_string()),
+            // The end of its input ends it.
+            Process::Joined(mut joined) => joined.wait().map(drop).map_err(errno_name),
+        };
+        let said = link.surplus().map_err(|lost| match lost {
+            Lost::Forged(words) => NoReply::Forged(format!("{who} sent {words}")),
+            Lost::Ended | Lost::Deadline => NoReply::Broken(format!("{who} is lost")),
+        });
+        said.and(left).and(stopped.map_err(|error| NoReply::Broken(format!("{who}: {error}"))))
+    }
+}
+
+impl Process {
+    fn pid(&self) -> i32 {
+        match self {
+            Process::Host(process) => process.0.id().cast_signed(),
+            Process::Container(running) => running.pid(),
+            Process::Joined(joined) => joined.pid(),
+        }
+    }
+}
+
+/// For a process to die that said its last word: the scenario's deadline is no later for it.
+fn patience(deadline: Instant) -> Duration {
+    PATIENCE.min(deadline.saturating_duration_since(Instant::now()))
+}
+
+/// A child in the runner's own namespaces. Dropped, it is killed.
+struct HostProcess(Child);
+
+impl HostProcess {
+    fn status(&mut self) -> Result<Option<Status>, String> {
+        let status = self.0.try_wait().map_err(|error| error.to_string())?;
+        Ok(status.map(|status| match status.signal() {
+            Some(signal) => Status::Signaled(signal),
+            None => Status::Exited(status.code().unwrap_or_default()),
+        }))
+    }
+
+    fn end(&mut self) -> Result<(), String> {
+        self.0.kill().and_then(|()| self.0.wait()).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+impl Drop for HostProcess {
+    fn drop(&mut self) {
+        // `Player::stop` tells of errors; a drop can only do its best.
+        let _ = self.end();
+    }
+}
+
+fn player(who: &str, process: Process, link: Link) -> Player {
+    Player { who: who.to_owned(), process, link, stranger: None }
+}
+
+fn host(who: &str, user: Option<u32>) -> io::Result<Player> {
+    let (link, [input, output, error]) = Link::new()?;
+    let mut command = Command::new(PROGRAM);
+    command.arg(ARGUMENTS[1]).stdin(input).stdout(output).stderr(error);
+    if let Some(user) = user {
+        command.uid(user).gid(user);
+    }
+    Ok(player(who, Process::Host(HostProcess(command.spawn()?)), link))
+}
+
+fn program() -> io::Result<OwnedFd> {
+    File::open(PROGRAM).map(OwnedFd::from)
+}
+
+fn not_joined(who: &str, container: &str, failure: &Failure) -> NoReply {
+    let words = format!("{who} could not join {container}: {failure}");
+    match failure.step {
+        // What is specified contradicts itself: the kernel was not asked.
+        Step::Check => NoReply::Broken(words),
+        _ => NoReply::NoActor(words),
+    }
+}
+
+/// Why an operation has no outcome of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NoReply {
+    /// It could not be tried, or not to its end.
+    Broken(String),
+    /// Nothing is there to carry it out: how it ended, or why nothing could join.
+    NoActor(String),
+    /// Something came that was not asked for: this actor's evidence is lost.
+    Forged(String),
+}
+
+impl NoReply {
+    /// Its words.
+    pub(super) fn words(self) -> String {
+        match self {
+            NoReply::Broken(words) | NoReply::NoActor(words) | NoReply::Forged(words) => words,
+        }
+    }
+}
+
+impl From<io::Error> for NoReply {
+    fn from(error: io::Error) -> Self {
+        NoReply::Broken(error.to_string())
+    }
+}
+
+/// Why a container is not there.
+pub(super) enum NotBuilt {
+    /// A step of the runtime failed.
+    Failure(Box<Failure>),
+    /// It was not tried, or is gone already.
+    Reason(NoReply),
+}
+
+impl NotBuilt {
+    /// The runtime's own words.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            NotBuilt::Failure(failure) => failure.to_string(),
+            NotBuilt::Reason(NoReply::Broken(words) | NoReply::NoActor(words) | NoReply::Forged(words)) => {
+                words.clone()
+            }
+        }
+    }
+
+    /// The step that was refused, if one was tried.
+    pub(super) fn refused(&self) -> Option<Refused> {
+        match self {
+            NotBuilt::Failure(failure) => {
+                Some(Refused { step: failure.step.name().to_owned(), errno: errno_name(failure.errno) })
+            }
+            NotBuilt::Reason(_) => None,
+        }
+    }
+
+    /// As the outcome of a `start` step.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            NotBuilt::Failure(failure) => Outcome::Errno(errno_name(failure.errno)),
+            NotBuilt::Reason(NoReply::NoActor(words)) => Outcome::NoActor(words.clone()),
+            NotBuilt::Reason(NoReply::Broken(words) | NoReply::Forged(words)) => {
+                Outcome::Broken(words.clone())
+            }
+        }
+    }
+}
+
+impl From<io::Error> for NotBuilt {
+    fn from(error: io::Error) -> Self {
+        NotBuilt::Reason(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_dies_has_until_the_scenarios_deadline() {
+        assert_eq!(patience(Instant::now()), Duration::ZERO);
+        assert_eq!(patience(Instant::now() + Duration::from_secs(3600)), PATIENCE);
+    }
+}
