@@ -3,9 +3,9 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use protocol::plan::Request;
 use harness::progress::Progress;
 use harness::run::is_ready;
+use protocol::plan::Request;
 use vm::initramfs::Entry;
 use vm::{Cache, Config, Ending, Machine, Progress as _, Template, accel, kernel, userland};
 

@@ -9,10 +9,10 @@ use std::fmt::Write;
 use vm::text::one_line;
 
 use crate::catalogue;
-use protocol::operation::Operation;
-use protocol::plan::{Actor, NamedSpec, Need};
 use crate::report::inline::toml;
 use crate::scenario::{Scenario, Step};
+use protocol::operation::Operation;
+use protocol::plan::{Actor, NamedSpec, Need};
 
 /// The walk-through. A prompt tells where a command is typed: `host$`, or in the shell of a container, `box$`.
 pub fn explain(scenario: &Scenario) -> String {

@@ -8,13 +8,13 @@ mod blame;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::matcher::{Mismatch, Observed};
+use crate::options;
+use crate::scenario::{Scenario, Step, describe};
 use protocol::event::{Oracles, Outcome};
 use protocol::evidence::{Carried, Evidence};
-use crate::matcher::{Mismatch, Observed};
 use protocol::operation::Operation;
-use crate::options;
 use protocol::plan::{Actor, Need};
-use crate::scenario::{Scenario, Step, describe};
 
 /// How it ended; the same words everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

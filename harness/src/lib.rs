@@ -14,7 +14,7 @@
 //! - [`compare`], [`merge`], [`baseline`], [`bisect`]
 //!
 //! About nsproof itself:
-//! - [`selftest`], [`bench`]
+//! - [`selftest`], [`mod@bench`]
 //!
 //! For all of them: `input` are files of others, [`output`] is all that is printed.
 #![forbid(unsafe_code)]

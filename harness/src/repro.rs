@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::Outcome;
 use protocol::event;
 use protocol::plan;
-use crate::report::Outcome;
 
 pub use error::Error;
 pub use read::{Recording, differences};

@@ -1,10 +1,10 @@
 //! No permutation, loss, repetition or forgery of a run's events makes a pass of what is none.
 
-use protocol::event::{Envelope, Event, Oracles, Outcome, Refused};
-use protocol::evidence::Evidence;
 use harness::judge::{Status, judge};
 use harness::scenario::{Scenario, parse};
 use proptest::prelude::*;
+use protocol::event::{Envelope, Event, Oracles, Outcome, Refused};
+use protocol::evidence::Evidence;
 use serde_json::json;
 
 const KEY: &str = "4d6d0f0b1ab2c3d4e5f60718293a4b5c";

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use harness::compare::compare;
 use harness::diagnostic::Diagnostics;
-use protocol::event::{Envelope, Event, Oracles, Outcome};
-use protocol::evidence::Evidence;
 use harness::explain::explain;
 use harness::judge::{Status, judge};
 use harness::report::{self, Format, Kernel, Run, terminal};
 use harness::scenario::{Scenario, parse};
+use protocol::event::{Envelope, Event, Oracles, Outcome};
+use protocol::evidence::Evidence;
 use serde_json::{Value, json};
 
 /// Of one damaged text: all of them are small.

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use harness::catalogue;
+use harness::scenario::{self, Scenario};
 use protocol::operation::Operation;
 use protocol::plan::{Actor, Need};
-use harness::scenario::{self, Scenario};
 use runtime::spec::Spec;
 
 fn folder() -> PathBuf {

@@ -14,11 +14,9 @@ use crate::program::Program;
 use crate::spec::{Namespace, Root, Spec};
 use crate::step::{About, Fault, Step};
 use crate::steps::{Phase, Planned, in_user_namespace, unshared};
-use sys::{
-    Errno, capability, credentials, descriptor, file, namespace, process, seccomp, signal, terminal,
-};
 use crate::tree::Tree;
 use crate::{dev, init, mounts, root};
+use sys::{Errno, capability, credentials, descriptor, file, namespace, process, seccomp, signal, terminal};
 
 /// The code of a process that could not become the program; its parent gets the failure, not the code.
 pub(crate) const NOT_BUILT: i32 = 125;

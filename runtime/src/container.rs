@@ -7,8 +7,8 @@ use crate::running::{Running, Teardown};
 use crate::spec::Spec;
 use crate::step::{Failure, Side, Step};
 use crate::steps::{steps, with_terminal};
-use sys::{self, Errno, descriptor};
 use crate::trace::{Trace, Tracer};
+use sys::{self, Errno, descriptor};
 
 /// A container to be. The caller must have one thread.
 pub struct Container<'a> {

@@ -7,9 +7,9 @@ use crate::mounts::flags;
 use crate::spec::{Namespace, Spec};
 use crate::step::{About, Fault};
 use crate::steps::in_user_namespace;
+use crate::tree::Tree;
 use sys::file::{self, Links, Node};
 use sys::{Errno, mount};
-use crate::tree::Tree;
 
 /// Name, major and minor number. devices.txt of the kernel's documentation.
 const NODES: [(&str, u64, u64); 6] =

@@ -11,9 +11,9 @@ use crate::running::{Process, Teardown};
 use crate::spec::{Namespace, Peer, Spec};
 use crate::step::{Failure, Side, Step};
 use crate::steps::{Phase, Planned, steps, with_terminal};
+use crate::trace::Tracer;
 use sys::process::Status;
 use sys::{self, Signal};
-use crate::trace::Tracer;
 
 /// A program to run in a container. What is not said is the container's own.
 #[derive(Debug, Default)]

@@ -13,9 +13,9 @@ use crate::launch::Job;
 use crate::program::Program;
 use crate::spec::Namespace;
 use crate::step::{About, Fault, Step};
+use crate::{child, names};
 use sys::process::{Birth, Shared};
 use sys::{Errno, file, mount, namespace, process};
-use crate::{child, names};
 
 /// Joins, gives birth, and ends. The parent finds the child's id in `born`, even if this process is killed right after the birth.
 pub(crate) fn run(job: &Job<'_>, channel: Channel, program: Program<'_>, born: &Shared) -> ! {

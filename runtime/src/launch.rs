@@ -9,10 +9,10 @@ use crate::running::{Process, Teardown};
 use crate::spec::{Namespace, Spec};
 use crate::step::{Failure, Fault, Side, Step};
 use crate::steps::{Phase, Planned};
-use sys::process::{Birth, Shared, Status};
-use sys::{Errno, descriptor, process};
 use crate::trace::{Trace, Tracer};
 use crate::{child, describe, intermediate};
+use sys::process::{Birth, Shared, Status};
+use sys::{Errno, descriptor, process};
 
 /// What is told of when there is no way to execute a program.
 const LAUNCHER: &str = "the launcher of the program, a file in memory";

@@ -63,5 +63,5 @@ pub use self::names::namespaces;
 pub use self::running::Running;
 pub use self::step::{Failure, Side, Step};
 pub use self::steps::{Phase, Planned, steps};
-pub use sys::process::Status;
 pub use self::trace::Trace;
+pub use sys::process::Status;

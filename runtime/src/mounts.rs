@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::{Mount, Spec};
 use crate::step::{About, Fault};
+use crate::tree::Tree;
 use sys::file::{self, Links};
 use sys::mount::{self, Flags};
 use sys::{self, Errno};
-use crate::tree::Tree;
 
 /// The words of [`Mount::options`], sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]

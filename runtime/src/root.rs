@@ -7,8 +7,8 @@ use crate::mounts::flags;
 use crate::skeleton;
 use crate::spec::{Namespace, Propagation, Root, Spec, Switch};
 use crate::step::{About, Fault};
-use sys::{self, Errno, file, mount};
 use crate::tree::Tree;
+use sys::{self, Errno, file, mount};
 
 /// Where a tmpfs root is mounted until it becomes `/`: every procfs has this directory and no container's specification
 /// names a path below it, so nothing is hidden.

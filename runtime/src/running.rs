@@ -8,9 +8,9 @@ use crate::exec::{Exec, Joined};
 use crate::net::{Interface, Net};
 use crate::spec::Spec;
 use crate::step::{About, Failure, Fault, Side, Step};
+use crate::unlink::{unlink, unlink_and_leave};
 use sys::process::Status;
 use sys::{self, Errno, Signal, namespace, process, signal};
-use crate::unlink::{unlink, unlink_and_leave};
 
 /// A child process. Dropped, it is killed and reaped.
 #[derive(Debug)]

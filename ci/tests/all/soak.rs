@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use sys::{Signal, signal};
 use serde_json::Value;
+use sys::{Signal, signal};
 use tempfile::TempDir;
 
 use crate::common::own_cache;

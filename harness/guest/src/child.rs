@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
+use serde_json::Value;
 use sys::probe::task;
 use sys::process::{Birth, Status, clone, exit, wait};
-use serde_json::Value;
 
 use super::ops::{Refusal, outcome};
 use protocol::event::Outcome;

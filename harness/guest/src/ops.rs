@@ -16,9 +16,9 @@ pub(super) use program::{ARGUMENT as WHO, introduce};
 use std::io;
 use std::net::TcpListener;
 
+use serde_json::Value;
 use sys::probe::ipc::Kind;
 use sys::{self, Errno};
-use serde_json::Value;
 
 use super::probe::Stranger;
 use protocol::event::Outcome;

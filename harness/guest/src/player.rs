@@ -9,9 +9,9 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use runtime::spec::Spec;
+use runtime::{Container, Exec, Failure, Joined, Running, Step};
 use sys::errno_name;
 use sys::process::{self, Status};
-use runtime::{Container, Exec, Failure, Joined, Running, Step};
 
 use super::child::ended;
 use super::link::{Link, Lost};

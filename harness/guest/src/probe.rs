@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use runtime::output;
+use serde::{Deserialize, Serialize};
 use sys::probe::task;
 use sys::process;
-use serde::{Deserialize, Serialize};
 
 use super::ops::{self, State};
 use protocol::event::Outcome;

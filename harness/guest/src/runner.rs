@@ -7,10 +7,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use runtime::output;
-use sys::probe::machine;
-use sys::{self, Signal, signal};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sys::probe::machine;
+use sys::{self, Signal, signal};
 
 use super::cast::Cast;
 use super::inheritable;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::judge::Verdict;
-use protocol::plan::Need;
 use crate::report::{Kernel, Outcome};
+use protocol::plan::Need;
 
 const KNOWN: [&str; 4] = ["distro", "debian-5.10", "debian-6.1", "debian-6.12"];
 const SCENARIOS: [&str; 3] = ["caps/immutable", "caps/kept", "uts/hostname"];

@@ -8,10 +8,10 @@ use vm::{Config, Machine, Phases};
 
 use super::report::{Row, Unit, find};
 use super::{Error, Lab, processor};
-use protocol::plan::After;
 use crate::run::Tap;
 use crate::run::drive::drive;
 use crate::run::source::{Guest, Isolation, Source, boot};
+use protocol::plan::After;
 
 /// Clones for each cold boot, which takes some twenty times as long.
 const CLONES: usize = 8;

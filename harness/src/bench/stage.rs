@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use runtime::spec::{Capabilities, MASKED, Namespace, READ_ONLY};
-use sys::{Errno, mount, namespace};
 use serde_json::{Value, json};
+use sys::{Errno, mount, namespace};
 
 use super::program;
 

@@ -1,7 +1,7 @@
 use super::*;
-use protocol::evidence::Evidence;
 use crate::judge::judge;
 use crate::report::{Again, Kernel};
+use protocol::evidence::Evidence;
 
 /// A run of scenarios named `a`, `b` …, each with how it ended and, after a slash, how again: `pass`, `fail/pass`, and
 /// `pass/miss@kvm` if that was lost on KVM.

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::diff::{Names, Walk};
 use super::stable;
-use protocol::operation::Operation;
-use protocol::plan::Actor;
 use crate::report::details::place;
 use crate::report::{Outcome, Run, Step};
 use crate::scenario::{self, Scenario};
+use protocol::operation::Operation;
+use protocol::plan::Actor;
 
 /// A fact that is another one now.
 #[derive(Debug, Clone, PartialEq)]

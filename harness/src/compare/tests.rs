@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use protocol::event::Outcome as Observation;
-use protocol::evidence::{Carried, Evidence};
 use crate::judge::judge;
 use crate::report::{Kernel, Outcome, Run};
 use crate::scenario::Scenario;
+use protocol::event::Outcome as Observation;
+use protocol::evidence::{Carried, Evidence};
 
 const TEXT: &str = r#"about = "What a container sees of itself."
 covers = ["P1"]

@@ -6,8 +6,8 @@ use runtime::spec::{Mount, Namespace};
 
 use vm::text::acts;
 
-use protocol::operation::{Ipc, Kill, LinkDoor, NodeKind, Operation, Setns, Subject};
 use crate::scenario::describe;
+use protocol::operation::{Ipc, Kill, LinkDoor, NodeKind, Operation, Setns, Subject};
 
 /// `MY_BOX` for `my-box`.
 pub(super) fn variable(container: &str) -> String {

@@ -4,10 +4,10 @@
 //! What no kernel could carry out, since the scenario itself is wrong, is an `error`.
 
 use super::Status;
+use crate::scenario::{Scenario, Step};
 use protocol::evidence::NotBuilt;
 use protocol::operation::{Kill, Operation};
 use protocol::plan::Actor;
-use crate::scenario::{Scenario, Step};
 use runtime::spec::Namespace;
 
 /// Refusals that a scenario brings on itself: whatever the step, or for these steps.

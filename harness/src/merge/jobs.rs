@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::Part;
-use protocol::evidence::Evidence;
 use crate::judge::judge;
 use crate::report::{Kernel, Outcome, Run, Totals};
 use crate::scenario;
 use crate::shard::Shard;
+use protocol::evidence::Evidence;
 
 /// A job that is to give a report: a part of the scenarios on a kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

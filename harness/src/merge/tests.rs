@@ -1,7 +1,7 @@
 use super::*;
 use crate::judge::{Status, Verdict};
-use protocol::plan::Need;
 use crate::report::Source;
+use protocol::plan::Need;
 
 const TEXT: &str = "about = \"It is.\"\n[[step]]\nin = \"host\"\ndo = \"hostname\"\n";
 const SCENARIOS: [&str; 3] = ["net/lo", "uts/a", "uts/b"];

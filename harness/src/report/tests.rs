@@ -1,7 +1,7 @@
 use super::*;
+use crate::judge::judge;
 use protocol::event::{Oracles, Outcome as Observation};
 use protocol::evidence::{Carried, Evidence};
-use crate::judge::judge;
 use protocol::plan::Need;
 
 const TEXT: &str = r#"about = "A container's hostname is its own & <nobody's> else."

@@ -12,13 +12,13 @@ use vm::Config;
 use vm::qemu::arguments::by_hand;
 
 use super::{Error, Hashed, Kernel, Record, SCHEMA, Trace, file};
-use protocol::event;
 use crate::explain::quoted;
 use crate::judge::Status;
-use protocol::plan::Request;
 use crate::report::{Again, Outcome};
 use crate::run::Isolation;
 use crate::scenario::Scenario;
+use protocol::event;
+use protocol::plan::Request;
 
 /// All that is written down.
 pub(crate) struct Run<'a> {

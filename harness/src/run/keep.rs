@@ -6,10 +6,10 @@ use vm::{Ending, Machine};
 
 use super::drive::drive;
 use super::tap::Nobody;
-use protocol::evidence::Evidence;
 use crate::judge::{StepVerdict, judge};
-use protocol::plan::After;
 use crate::scenario::Scenario;
+use protocol::evidence::Evidence;
+use protocol::plan::After;
 
 /// What stands in a machine.
 #[derive(Debug, Clone, PartialEq)]

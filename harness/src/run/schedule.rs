@@ -12,13 +12,13 @@ use super::source::{Guest, Isolation, Source, boot};
 use super::testbed::Testbed;
 use super::turns::{Turn, Yielding};
 use super::{Context, TAIL};
-use protocol::event::Ready;
-use protocol::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
-use protocol::plan::{After, Plan};
 use crate::report::{self, Again, Outcome, Percentiles};
 use crate::repro::{self, Trace};
 use crate::scenario::Scenario;
+use protocol::event::Ready;
+use protocol::evidence::Evidence;
+use protocol::plan::{After, Plan};
 
 /// Scenarios for which it is worth while to exercise a clone first: that takes as long as one of them in a clone that begins
 /// cold, while other jobs wait.

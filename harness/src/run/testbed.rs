@@ -8,9 +8,9 @@ use vm::{Cache, Config, Kernel, accel};
 
 use super::Options;
 use super::source::is_ready;
+use crate::scenario::Scenario;
 use protocol::event::Ready;
 use protocol::plan::Need;
-use crate::scenario::Scenario;
 
 /// Modules that every guest gets if its kernel has them: whatever this repository's scenarios need, so that one initramfs,
 /// and with it one template, serves every filter. Only a scenario from elsewhere may need more, and has a guest of its own.

@@ -11,10 +11,10 @@ use vm::{Error, Machine, Template, Zygote};
 
 use super::drive::drive;
 use super::tap::Nobody;
-use protocol::evidence::Evidence;
 use crate::judge::{Status, Verdict, judge};
-use protocol::plan::{After, Plan};
 use crate::scenario::{self, Scenario};
+use protocol::evidence::Evidence;
+use protocol::plan::{After, Plan};
 
 /// Scenarios for which the large exercise is worth while: it takes 0.3 s longer than the small one, while other jobs wait, and
 /// saves each scenario 40 ms.

@@ -7,8 +7,8 @@ use sys::{Signal, signal};
 use vm::Machine;
 
 use super::fault::{Act, Deed, Fault, Tampering};
-use protocol::event::{Envelope, Event};
 use crate::run::Tap;
+use protocol::event::{Envelope, Event};
 
 /// Stands between the run and its machines.
 pub(super) struct Saboteur {

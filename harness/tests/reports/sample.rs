@@ -1,11 +1,11 @@
 //! A run with every status, on several kernels, and with characters that mean something to a format.
 
-use protocol::event::{Oracles, Outcome as Observation};
-use protocol::evidence::{Carried, Evidence};
 use harness::judge::{Verdict, judge};
-use protocol::plan::Need;
 use harness::report::{Again, Kernel, Outcome, Percentiles, Run};
 use harness::scenario::{Scenario, parse};
+use protocol::event::{Oracles, Outcome as Observation};
+use protocol::evidence::{Carried, Evidence};
+use protocol::plan::Need;
 use serde_json::json;
 
 pub(crate) const KERNELS: [&str; 3] = ["debian-6.1", "debian-6.12", "my \"<b>odd</b>\" & #1 kernel"];

@@ -8,8 +8,8 @@ use super::words::{Bind, Ended, Limit, Pair, Row, Word};
 use crate::caps::ALL;
 use crate::output;
 use crate::spec::{Capabilities, Cgroup, Device, Namespace, Peer, Resource, Root, Route, Spec, Switch, Veth};
-use sys::{credentials, terminal};
 use clap::Args;
+use sys::{credentials, terminal};
 
 /// What `nsrun run` and `nsrun explain` take.
 #[derive(Debug, Args)]

@@ -14,8 +14,8 @@ use crate::names::namespaces;
 use crate::output;
 use crate::spec::Namespace;
 use crate::step::Side;
-use sys::signal;
 use crate::trace::Trace;
+use sys::signal;
 
 /// Build a container and run a program in it.
 #[derive(Debug, Args)]

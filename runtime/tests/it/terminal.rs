@@ -46,11 +46,7 @@ impl Session {
 
     /// Reads what is there next; false if nothing will be.
     fn look(&mut self) -> bool {
-        assert!(
-            sys::socket::is_readable_within(&self.master, DEADLINE).unwrap(),
-            "{:?}",
-            self.shown
-        );
+        assert!(sys::socket::is_readable_within(&self.master, DEADLINE).unwrap(), "{:?}", self.shown);
         let mut chunk = [0; 65536];
         match terminal::read(&self.master, &mut chunk) {
             Ok(count) => self.shown += std::str::from_utf8(&chunk[..count.unwrap_or(0)]).unwrap(),

@@ -5,10 +5,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use serde_json::{Map, Value, json};
 use sys::Errno;
 use sys::file::{self, Node};
 use sys::probe::files;
-use serde_json::{Map, Value, json};
 
 use super::{Done, Refusal, done};
 use protocol::operation::{Fill, Mknod, NodeKind, WriteFile};

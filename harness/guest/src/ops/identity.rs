@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use runtime::spec::Resource;
+use serde_json::{Map, Value, json};
 use sys::probe::task::{self, Sets};
 use sys::probe::{files, machine};
 use sys::{Errno, credentials, descriptor};
-use serde_json::{Map, Value, json};
 
 use super::{Done, Refusal};
 use crate::parse;

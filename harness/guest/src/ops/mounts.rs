@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use runtime::spec::Mount;
-use sys::mount::{self as calls, Flags};
 use serde_json::{Value, json};
+use sys::mount::{self as calls, Flags};
 
 use super::{Done, Refusal, done};
 use crate::{child, parse};

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::os::fd::AsFd;
 
 use runtime::spec::Namespace;
-use sys::namespace;
 use serde_json::Value;
+use sys::namespace;
 
 use super::identity::pid_of;
 use super::{Done, done};

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use runtime::net::{Address, Net};
+use serde_json::{Map, Value, json};
 use sys::Errno;
 use sys::probe::device;
 use sys::probe::icmp::Echo;
-use serde_json::{Map, Value, json};
 
 use super::{Done, Refusal, done};
 use protocol::operation::{AddAddress, LinkDoor, SetLink};

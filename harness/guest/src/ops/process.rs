@@ -7,12 +7,12 @@ use std::str::FromStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use sys::probe::channel::Aside;
 use sys::probe::raw::{self, Argument};
 use sys::probe::task;
 use sys::process::{self, Birth, clone, exit};
 use sys::{Errno, Signal, signal};
-use serde_json::{Value, json};
 
 use super::{Done, Refusal, done};
 use crate::child;

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use runtime::spec::{Device, Namespace, Peer, Veth};
 
 use super::notes;
-use protocol::plan::NamedSpec;
 use crate::report::details;
+use protocol::plan::NamedSpec;
 
 // Pixels.
 const LABELS: usize = 58;
