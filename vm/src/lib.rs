@@ -10,7 +10,7 @@
 //! - [`kernel`], [`modules`], [`initramfs`], [`userland`], `compression`, `prepare`: what is booted
 //! - [`qemu`], [`accel`]: what it is booted by
 //! - [`machine`]: a machine that runs
-//! - `template`, `zygote`, `fork`: machines that begin where another one was stopped
+//! - `template`, `zygote`, [`fork`]: machines that begin where another one was stopped
 //! - [`cache`], `process`, [`text`], `umask`: files, programs and words of this machine
 #![forbid(unsafe_code)]
 
@@ -18,7 +18,6 @@ pub mod accel;
 pub mod cache;
 mod compression;
 mod error;
-mod fork;
 pub mod initramfs;
 pub mod kernel;
 pub mod machine;

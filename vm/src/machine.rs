@@ -18,11 +18,12 @@ use std::time::{Duration, Instant};
 use command_fds::FdMapping;
 
 use crate::accel::Accelerator;
-use crate::fork::Original;
-use crate::process::{self, Process};
+use crate::process;
 use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
 use console::Console;
+use fork::Original;
+use fork::Process;
 use monitor::Monitor;
 use silence::Silence;
 use streams::{Streams, mapping};

@@ -13,95 +13,16 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use fork::Process;
 use nix::unistd::Pid;
 
 pub use tool::Tool;
-
-/// What is killed when a process is not to go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// It has no children.
-    Alone,
-    /// It leads a process group.
-    Group,
-}
-
-/// A child of this process. It ends when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Process {
-    pid: Pid,
-    extent: Extent,
-    /// How it ended: its number may be another's by now.
-    status: Option<ExitStatus>,
-}
-
-impl Process {
-    /// A child that has no children.
-    pub(crate) fn new(pid: Pid) -> Self {
-        Process { pid, extent: Extent::Alone, status: None }
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.pid.as_raw().cast_unsigned()
-    }
-
-    /// Waits for its end, and kills it when patience is at its end.
-    pub(crate) fn wait(&mut self, patience: Duration) -> io::Result<ExitStatus> {
-        let until = Instant::now() + patience;
-        while Instant::now() < until {
-            if let Some(status) = self.look(WaitPidFlag::WNOHANG)? {
-                return Ok(status);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        loop {
-            if let Some(status) = self.status {
-                return Ok(status);
-            }
-            match self.extent {
-                Extent::Alone => kill(self.pid, Signal::SIGKILL)?,
-                Extent::Group => killpg(self.pid, Signal::SIGKILL)?,
-            }
-            self.look(WaitPidFlag::empty())?;
-        }
-    }
-
-    /// How it ended; `None` while it runs.
-    fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.look(WaitPidFlag::WNOHANG)
-    }
-
-    fn look(&mut self, flags: WaitPidFlag) -> io::Result<Option<ExitStatus>> {
-        if self.status.is_none() {
-            self.status = match waitpid(self.pid, Some(flags))? {
-                // wait(2): the upper byte is the code, the lower seven bits are the signal, the eighth tells of a core file.
-                WaitStatus::Exited(_, code) => Some(ExitStatus::from_raw(code << 8)),
-                WaitStatus::Signaled(_, signal, core) => {
-                    Some(ExitStatus::from_raw(signal as i32 | if core { 0x80 } else { 0 }))
-                }
-                _ => None,
-            };
-        }
-        Ok(self.status)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Zero patience kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
-        let _ = self.wait(Duration::ZERO);
-    }
-}
 
 /// The command for a program without children that is killed when this process ends, even by SIGKILL. `filter`: a descriptor
 /// that it inherits, of a file that says what it may call (util-linux 2.41).
@@ -142,7 +63,7 @@ static SPAWNER: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
         for (mut command, answer) in orders {
             // The one who asked is waiting; if not, the child ends with the answer.
             let _ = answer
-                .send(command.spawn().map(|child| Process::new(Pid::from_raw(child.id().cast_signed()))));
+                .send(command.spawn().map(|child| Process::alone(Pid::from_raw(child.id().cast_signed()))));
         }
     });
     Mutex::new(sender)

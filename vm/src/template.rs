@@ -12,9 +12,9 @@ use command_fds::FdMapping;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Scratch, Stamp, sha256_of};
-use crate::fork::seccomp;
 use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Cache, Config, Ending, Error, Machine, Progress, Result, Zygote};
+use fork::seccomp;
 
 /// Raised when a template that an older version of this program made must not be used any more.
 const FORMAT: &str = "1";

@@ -8,9 +8,9 @@ use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::fork::Original;
 use crate::qemu::arguments::fd;
 use crate::{Config, Machine, Result};
+use fork::Original;
 
 /// A machine that is stopped, and that is copied. It ends when this is dropped; its copies do not.
 pub struct Zygote {

@@ -13,8 +13,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Pid, geteuid};
 
-use super::{Extent, Process};
 use crate::{Error, Result};
+use fork::Process;
 
 /// Starts a program beside a shell in the same process group, which reads from a pipe that nobody writes to: its end is that
 /// of the process that started both. The program knows nothing of that shell, which is the child of one that has ended.
@@ -126,7 +126,7 @@ impl Tool {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child = command.spawn().map_err(|error| self.failed(error))?;
-        let mut process = Process::new(Pid::from_raw(child.id().cast_signed()));
+        let mut process = Process::alone(Pid::from_raw(child.id().cast_signed()));
         let ended = process.wait(self.limit).map_err(|error| self.failed(error));
         self.succeeded(ended, "")
     }
@@ -145,8 +145,7 @@ impl Tool {
         let pipe = FdMapping { parent_fd: pipe.into(), child_fd: PIPE };
         command.fd_mappings(vec![pipe]).map_err(io::Error::other)?;
         let child = command.spawn()?;
-        let process =
-            Process { pid: Pid::from_raw(child.id().cast_signed()), extent: Extent::Group, status: None };
+        let process = Process::leader(Pid::from_raw(child.id().cast_signed()));
         Ok(Running { process, _held: held })
     }
 

@@ -16,12 +16,20 @@
 //! detach           ────▶ (waits on)        ───────▶ (each thread makes its call again)
 //! ```
 //! Memory is shared until one of them writes to it: guest's memory, and code that QEMU has translated.
+//!
+//! - `original`: the process that is forked; `elsewhere` is what there is of it where registers are not known
+//! - `tracee`, `proc`: one thread under ptrace(2), and what `/proc` says of it
+//! - [`seccomp`]: what a process may not call, so that it can be forked
+//! - `process`: the copy, a child of this process
 
-#[cfg_attr(not(target_arch = "x86_64"), path = "fork/elsewhere.rs")]
+#![forbid(unsafe_code)]
+
+#[cfg_attr(not(target_arch = "x86_64"), path = "elsewhere.rs")]
 mod original;
 #[cfg(target_arch = "x86_64")]
 mod proc;
-pub(crate) mod seccomp;
+mod process;
+pub mod seccomp;
 #[cfg(target_arch = "x86_64")]
 mod tracee;
 
@@ -30,7 +38,8 @@ use std::os::fd::RawFd;
 
 use nix::errno::Errno;
 
-pub(crate) use original::Original;
+pub use original::Original;
+pub use process::Process;
 
 /// Why a process cannot be forked.
 #[derive(Debug, thiserror::Error)]

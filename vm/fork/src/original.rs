@@ -38,7 +38,7 @@ const THREAD: c_int = libc::CLONE_VM
     | libc::CLONE_CHILD_CLEARTID;
 
 /// A process whose threads all wait, for good: nobody asks it for anything any more.
-pub(crate) struct Original {
+pub struct Original {
     process: Pid,
     /// A socket by which its copies are given files, and the number of its other end there.
     hatch: (UnixStream, RawFd),
@@ -55,7 +55,7 @@ pub(crate) struct Original {
 impl Original {
     /// A child of ours. Its copies get all of its memory, also what it keeps from its own children.
     /// If it is `confined`, so that it starts no program, copies may make no other process either.
-    pub(crate) fn new(process: u32, hatch: (UnixStream, RawFd), confined: bool) -> Result<Self, Unforkable> {
+    pub fn new(process: u32, hatch: (UnixStream, RawFd), confined: bool) -> Result<Self, Unforkable> {
         let process = Pid::from_raw(process.cast_signed());
         let (mut first, _others) = hold(process)?;
         for range in proc::left_out(&fs::read_to_string(format!("/proc/{process}/smaps"))?) {
@@ -78,7 +78,7 @@ impl Original {
     }
 
     /// A copy, with these files in the place of those that had the numbers. It runs when this returns.
-    pub(crate) fn fork(&mut self, files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
+    pub fn fork(&mut self, files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
         if self.is_spoilt {
             return Err(Unforkable::Spoilt);
         }
@@ -161,7 +161,7 @@ struct Newborn {
 
 impl Newborn {
     fn new(pid: Pid) -> Result<Self, Unforkable> {
-        let process = Process::new(pid);
+        let process = Process::alone(pid);
         let first = Tracee::born(pid, pid).at("waiting for the copy")?;
         Ok(Newborn { is_whole: false, first, others: Vec::new(), process: Some(process) })
     }

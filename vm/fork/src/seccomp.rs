@@ -13,7 +13,7 @@ use seccompiler::{SeccompCmpArgLen, SeccompCmpOp, SeccompCondition};
 
 /// A file with a filter, as `setpriv --seccomp-filter` takes it, that keeps a process from io_uring(7), of which a copy could not
 /// have its own: the rings are the kernel's. QEMU waits by it since 10.2, and by epoll(7) where the kernel has none.
-pub(crate) fn without_io_uring() -> io::Result<File> {
+pub fn without_io_uring() -> io::Result<File> {
     let mut file = File::from(memfd_create("seccomp-filter", MFdFlags::MFD_CLOEXEC)?);
     let filter = without([(libc::SYS_io_uring_setup, Vec::new())]).map_err(io::Error::other)?;
     file.write_all(&bytes(&filter))?;
@@ -24,7 +24,7 @@ pub(crate) fn without_io_uring() -> io::Result<File> {
 /// from. It may make threads, by clone(2): the C library takes that where the kernel has no clone3(2), of which a filter cannot
 /// see what is to be made.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn without_children() -> io::Result<Vec<u8>> {
+pub fn without_children() -> io::Result<Vec<u8>> {
     children().map(|filter| bytes(&filter)).map_err(io::Error::other)
 }
 

@@ -7,18 +7,14 @@ use super::Unforkable;
 use crate::process::Process;
 
 /// There is none.
-pub(crate) enum Original {}
+pub enum Original {}
 
 impl Original {
-    pub(crate) fn new(
-        _process: u32,
-        _hatch: (UnixStream, RawFd),
-        _confined: bool,
-    ) -> Result<Self, Unforkable> {
+    pub fn new(_process: u32, _hatch: (UnixStream, RawFd), _confined: bool) -> Result<Self, Unforkable> {
         Err(Unforkable::Architecture)
     }
 
-    pub(crate) fn fork(&mut self, _files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
+    pub fn fork(&mut self, _files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
         match *self {}
     }
 }

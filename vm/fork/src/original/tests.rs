@@ -66,7 +66,7 @@ fn start(what: &str) -> (Subject, Result<Original, Unforkable>) {
 fn start_with(what: &str, error: Stdio) -> (Subject, Result<Original, Unforkable>) {
     let (hatch, end) = UnixStream::pair().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "fork::original::tests::subject", "--nocapture"])
+        .args(["--exact", "original::tests::subject", "--nocapture"])
         .env(SUBJECT, what)
         .stdin(OwnedFd::from(end))
         .stdout(Stdio::piped())
@@ -182,7 +182,7 @@ fn holder() {
 #[test]
 fn what_is_held_ends_with_who_holds_it() {
     let mut holder = Command::new(std::env::current_exe().unwrap());
-    holder.args(["--exact", "fork::original::tests::holder", "--nocapture"]).env(HOLDER, "1");
+    holder.args(["--exact", "original::tests::holder", "--nocapture"]).env(HOLDER, "1");
     let mut holder = Subject(holder.stdout(Stdio::piped()).spawn().unwrap());
     let lines = BufReader::new(holder.0.stdout.take().unwrap()).lines();
     let held = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("holds ")?.parse().ok());

@@ -1,0 +1,98 @@
+//! A child of this process, waited for and ended.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// What is killed when a process is not to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// It has no children.
+    Alone,
+    /// It leads a process group.
+    Group,
+}
+
+/// A child of this process. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    pid: Pid,
+    extent: Extent,
+    /// How it ended: its number may be another's by now.
+    status: Option<ExitStatus>,
+}
+
+impl Process {
+    /// A child that has no children.
+    pub fn alone(pid: Pid) -> Self {
+        Process { pid, extent: Extent::Alone, status: None }
+    }
+
+    /// A child that leads a process group: all of the group ends with it.
+    pub fn leader(pid: Pid) -> Self {
+        Process { pid, extent: Extent::Group, status: None }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.pid.as_raw().cast_unsigned()
+    }
+
+    /// Waits for its end, and kills it when patience is at its end.
+    ///
+    /// # Errors
+    /// `ECHILD` if it is no child of this process, or was waited for by another.
+    pub fn wait(&mut self, patience: Duration) -> io::Result<ExitStatus> {
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            if let Some(status) = self.look(WaitPidFlag::WNOHANG)? {
+                return Ok(status);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        loop {
+            if let Some(status) = self.status {
+                return Ok(status);
+            }
+            match self.extent {
+                Extent::Alone => kill(self.pid, Signal::SIGKILL)?,
+                Extent::Group => killpg(self.pid, Signal::SIGKILL)?,
+            }
+            self.look(WaitPidFlag::empty())?;
+        }
+    }
+
+    /// Returns how it ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// As [`Process::wait`].
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.look(WaitPidFlag::WNOHANG)
+    }
+
+    fn look(&mut self, flags: WaitPidFlag) -> io::Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            self.status = match waitpid(self.pid, Some(flags))? {
+                // wait(2): the upper byte is the code, the lower seven bits are the signal, the eighth tells of a core file.
+                WaitStatus::Exited(_, code) => Some(ExitStatus::from_raw(code << 8)),
+                WaitStatus::Signaled(_, signal, core) => {
+                    Some(ExitStatus::from_raw(signal as i32 | if core { 0x80 } else { 0 }))
+                }
+                _ => None,
+            };
+        }
+        Ok(self.status)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Zero patience kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
+        let _ = self.wait(Duration::ZERO);
+    }
+}
