@@ -65,6 +65,7 @@ impl<'a> Pool<'a> {
                 .flat_map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect()
         });
+        self.tell_not_repeated();
         self.results(done)
     }
 
@@ -139,6 +140,19 @@ impl<'a> Pool<'a> {
         self.context.progress.error(&format!("{name}: {error}"));
         lost.get_or_init(|| error);
         self.queue.set(kernel, Stage::open([]));
+    }
+
+    /// What did not pass and was not run again.
+    fn tell_not_repeated(&self) {
+        for Kernel { name, line, .. } in &self.kernels {
+            let left = line.get().map_or(0, Steady::not_repeated);
+            if left > 0 {
+                self.context.progress.warn(&format!(
+                    "{name}: {left} more that did not pass were not run again in a cold boot: one of each reason is, and no more \
+                     than five"
+                ));
+            }
+        }
     }
 
     fn results(self, done: BTreeMap<(usize, usize), Outcome>) -> (Vec<report::Kernel>, Vec<Outcome>) {

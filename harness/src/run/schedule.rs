@@ -24,6 +24,9 @@ use protocol::plan::{After, Plan};
 /// cold, while other jobs wait.
 const SOME: usize = 4;
 
+/// Scenarios of one kernel that are run again because they did not pass, each for another reason.
+const MOST_REPEATED: usize = 5;
+
 /// The only runtime so far: this project's own.
 const RUNTIME: &str = "nsrun";
 
@@ -36,6 +39,15 @@ pub(super) struct Line<'a> {
     context: Context<'a>,
     /// How long each machine took to its first word, and what the first one said.
     starts: Mutex<Starts>,
+    repeated: Mutex<Repeated>,
+}
+
+/// What was run again because it did not pass.
+#[derive(Default)]
+struct Repeated {
+    reasons: Vec<(Status, Option<String>)>,
+    /// How many were not.
+    left: usize,
 }
 
 #[derive(Default)]
@@ -66,7 +78,7 @@ impl<'a> Line<'a> {
         {
             progress.warn(&slower(&testbed.name, &why));
         }
-        Line { testbed, source, scenarios, context, starts: Mutex::default() }
+        Line { testbed, source, scenarios, context, starts: Mutex::default(), repeated: Mutex::default() }
     }
 
     /// The same kernel without KVM, in which a guest fell silent.
@@ -116,7 +128,7 @@ impl<'a> Line<'a> {
         // If every machine boots cold anyway, only to have a look at it.
         let confirm =
             self.context.options.isolation != Isolation::Boot || self.context.options.repro.is_some();
-        if !(self.context.options.confirm && confirm) || is_good(outcome) {
+        if !(self.context.options.confirm && confirm) || is_good(outcome) || !self.is_news(outcome) {
             return None;
         }
         let turn = self.context.turns.take();
@@ -124,6 +136,25 @@ impl<'a> Line<'a> {
             Ok(guest) => self.one(scenario, guest, After::Look, turn),
             Err(error) => self.not_started(scenario, &error),
         })
+    }
+
+    /// Returns whether what came of a scenario came of none before it on this kernel, nor of too many: on a kernel that breaks
+    /// them all a run would take minutes.
+    fn is_news(&self, outcome: &Outcome) -> bool {
+        let mut repeated = self.repeated.lock().expect("no lane panics while it counts");
+        let reason = (outcome.status, outcome.reason.clone());
+        let news = repeated.reasons.len() < MOST_REPEATED && !repeated.reasons.contains(&reason);
+        if news {
+            repeated.reasons.push(reason);
+        } else {
+            repeated.left += 1;
+        }
+        news
+    }
+
+    /// How many scenarios that did not pass were not run again.
+    pub(super) fn not_repeated(&self) -> usize {
+        self.repeated.lock().expect("the lanes have ended").left
     }
 
     /// Leaves a directory of what did not pass, and none of what did.

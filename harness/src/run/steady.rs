@@ -93,6 +93,11 @@ impl<'a> Steady<'a> {
         }
     }
 
+    /// How many scenarios that did not pass were not run again.
+    pub(super) fn not_repeated(&self) -> usize {
+        self.line.not_repeated() + self.spare.get().map_or(0, Line::not_repeated)
+    }
+
     fn taken_over(&self) -> Option<&Line<'a>> {
         self.taken_over.get().and_then(|_| self.spare.get())
     }

@@ -88,10 +88,22 @@ fn joins(
     drafts: &[Draft<'_, '_>],
 ) {
     for (kind, peer) in &container.spec.join {
-        let Peer::Container(name) = peer else { continue };
         let kind = serde_json::to_value(kind).expect("a namespace is a word");
         let span = locate(container.node, &format!("join.{}", kind.as_str().unwrap_or_default()));
         let names: Vec<&str> = earlier.iter().map(|container| container.name.as_str()).collect();
+        let name = match peer {
+            Peer::Container(name) => name,
+            Peer::Path(_) => continue,
+            Peer::Pid(pid) => {
+                let message = format!("`{}` joins the process {pid}", container.name);
+                let help = match names.as_slice() {
+                    [] => "define the container to join before this one, and name it".to_owned(),
+                    names => format!("name a container: {}", names.join(", ")),
+                };
+                reader.problem(span, message, "which process has this number is not known before", help);
+                continue;
+            }
+        };
         if names.contains(&name.as_str()) {
             let waits = drafts.iter().any(|draft| draft.starts(name));
             if waits && !drafts.iter().any(|draft| draft.starts(&container.name)) {

@@ -77,7 +77,7 @@ fn matcher_table(
         } else {
             let literal = "to expect a table itself, write `{ is = { … } }`";
             let help = match nearest(word, MATCHERS) {
-                Some(near) => format!("did you mean `{near}`?"),
+                Some(near) => format!("did you mean `{near}`? ({literal})"),
                 None => format!("the matchers are: {}; {literal}", MATCHERS.join(", ")),
             };
             reader.problem(key.span(), format!("unknown matcher `{word}`"), "not a matcher", help);

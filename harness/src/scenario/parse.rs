@@ -164,6 +164,10 @@ fn container<'n, 'i>(
     } else if name.is_empty() || !name.chars().all(plain) {
         let help = "use small letters, digits and `-`".to_owned();
         reader.problem(key.span(), format!("`{name}` is not a name for a container"), "not a name", help);
+    } else if name.chars().all(|c| c.is_ascii_digit()) {
+        // In `join` it would be a process's.
+        let help = "begin it with a letter".to_owned();
+        reader.problem(key.span(), format!("`{name}` is not a name for a container"), "a number", help);
     }
     let (spec, whole) = spec(reader, node);
     Container { name, spec, whole, key: key.span(), node }

@@ -124,6 +124,28 @@ fn an_unmet_need_is_a_skip_with_its_reason_and_can_be_denied() {
     vm_test(&[&need, "--deny-skips"]).assert(1, &["CONFIG_NO_SUCH_OPTION"]);
 }
 
+/// A kernel that breaks many scenarios does not have each of them wait for a cold boot of its own.
+#[test]
+fn one_of_each_reason_is_run_again_and_no_more_than_five() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, expected: &str| {
+        let text = std::fs::read_to_string(fixture("wrong-expectation")).unwrap();
+        let text = text.replace("do = \"hostname\"", &format!("name = \"{expected}\"\ndo = \"hostname\""));
+        std::fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
+    };
+    for (name, reason) in
+        [("a", "same"), ("b", "same"), ("c", "3"), ("d", "4"), ("e", "5"), ("f", "6"), ("g", "7")]
+    {
+        write(name, reason);
+    }
+    let ran = vm_test(&[folder.path().to_str().unwrap()]);
+    ran.assert(1, &["7 fail", "2 more that did not pass were not run again in a cold boot"]);
+    let results = ran.report()["results"].as_array().unwrap();
+    let again: Vec<_> = results.iter().filter(|result| !result["again"].is_null()).collect();
+    assert_eq!(again.len(), 5, "{}", ran.stdout);
+    assert!(results[0]["again"].is_null() != results[1]["again"].is_null(), "one of a and b: {}", ran.stdout);
+}
+
 #[test]
 fn a_bad_scenario_ends_before_anything_boots() {
     let bad = fixture("unknown-operation");
