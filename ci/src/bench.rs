@@ -10,8 +10,8 @@ use harness::scenario;
 
 use crate::exit::{Done, Exit, lost, wrong};
 use crate::kernels::known;
+use crate::options::{default_jobs, usual};
 use crate::report::{Place, print};
-use crate::vm_test::{default_jobs, usual};
 use crate::{guest, root};
 
 #[derive(clap::Args)]
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Done {
     };
     let report = bench::run(&options, &progress).map_err(lost)?;
     drop(progress);
-    print(args.json.iter(), |_| report.table())?;
+    print(args.json.iter(), |_| bench::table(&report))?;
     if let Some(place) = &args.json {
         place.write(&report.json())?;
     }

@@ -12,9 +12,9 @@ use vm::text::one_line;
 
 use crate::exit::{Done, Exit, lost, usage, wrong};
 use crate::kernels::known;
+use crate::options::{Accel, default_jobs, usual};
 use crate::output::{print, print_on_the_way};
 use crate::root;
-use crate::vm_test::{Accel, default_jobs, usual};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -1,7 +1,7 @@
 //! `cargo xtask matrix`: the jobs of a CI run, for GitHub Actions' `strategy.matrix`.
 
+use harness::inline::escaped;
 use harness::merge::Job;
-use harness::report::json::escaped;
 use harness::shard::Shard;
 use serde::{Deserialize, Serialize};
 use vm::Error;

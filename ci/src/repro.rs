@@ -12,9 +12,9 @@ use vm::{Cache, accel};
 
 use crate::exit::{Done, Exit, lost, usage};
 use crate::kernels::known;
+use crate::options::usual;
 use crate::output::print_coloured;
 use crate::shell;
-use crate::vm_test::usual;
 
 #[derive(clap::Args)]
 #[command(after_help = "It ends with 0 if the same came again, with 1 if not.")]

@@ -11,8 +11,8 @@ use vm::{Cache, Config, Ending, Machine, Progress as _, Template, accel, kernel,
 
 use crate::exit::{Done, Exit, lost, usage};
 use crate::kernels::known;
+use crate::options::find_qemu;
 use crate::output::print;
-use crate::vm_test::find_qemu;
 use crate::{guest, root};
 
 #[derive(clap::Args)]

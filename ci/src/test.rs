@@ -7,8 +7,8 @@ use harness::progress::Progress;
 use vm::Tool;
 
 use crate::exit::{Done, Exit};
+use crate::options::find_qemu;
 use crate::root;
-use crate::vm_test::find_qemu;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -10,10 +10,10 @@ use harness::run::{Isolation, Options};
 use harness::scenario::{self, Scenario};
 use harness::selftest;
 use harness::shard::Shard;
-use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::exit::{Done, Exit, lost, usage, wrong};
 use crate::kernels::{self, known};
+use crate::options::{Accel, default_jobs, usual};
 use crate::output::print;
 use crate::report::{Target, apart, exit, tell};
 use crate::{bisect, guest, root};
@@ -70,16 +70,6 @@ pub(crate) struct Args {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Accel {
-    /// KVM if a guest was seen to boot on it, else TCG.
-    Auto,
-    /// KVM or nothing.
-    Kvm,
-    /// QEMU's translator.
-    Tcg,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
 enum Isolate {
     /// A clone of one booted machine for each scenario.
     Clone,
@@ -87,10 +77,6 @@ enum Isolate {
     Boot,
     /// A clone for each job, which goes on from scenario to scenario.
     Shared,
-}
-
-pub(crate) fn default_jobs() -> u16 {
-    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
 }
 
 pub(crate) fn run(args: &Args) -> Done {
@@ -136,17 +122,6 @@ fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
     })
 }
 
-/// A run's options with the emulator and the guest, which is built; with `install`, a missing emulator is installed.
-pub(crate) fn usual(kernels: Vec<String>, install: bool, progress: &Progress) -> Result<Options, Exit> {
-    let qemu = find_qemu(install, progress)?;
-    if let Some(why) = &qemu.unconfined {
-        progress.warn(&format!("QEMU runs without -sandbox, which it cannot have here: {why}"));
-    }
-    progress.step("building the guest");
-    let guest = guest::build(&root()).map_err(lost)?;
-    Ok(Options::new(qemu, guest, kernels))
-}
-
 /// Entries may speak of scenarios that are not chosen now, and of kernels that have a name.
 fn baseline(file: &Path, kernels: &[String], chosen: &[Scenario]) -> Result<Baseline, Exit> {
     let names = scenario::names(&root().join("scenarios")).map_err(wrong)?;
@@ -190,28 +165,6 @@ fn self_test(args: &Args) -> Done {
     let rows = selftest::run(&selftest::Options { run, command }, &progress).map_err(lost)?;
     print(&selftest::render(&rows))?;
     Ok(if rows.iter().all(|row| row.wrong.is_empty()) { Exit::Passed } else { Exit::Lost })
-}
-
-/// The emulator; with `--install`, installed if it is missing.
-pub(crate) fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit> {
-    let found = Cache::open().and_then(|cache| match qemu::find(&cache) {
-        Err(vm::Error::Missing { .. }) if install => qemu::install(&cache, progress),
-        other => other,
-    });
-    found.map_err(|error| match error {
-        vm::Error::Missing { .. } if !install => lost(format!("{error}\n       or let --install do it")),
-        other => lost(other),
-    })
-}
-
-impl From<Accel> for accel::Request {
-    fn from(accel: Accel) -> Self {
-        match accel {
-            Accel::Auto => accel::Request::Auto,
-            Accel::Kvm => accel::Request::Kvm,
-            Accel::Tcg => accel::Request::Tcg,
-        }
-    }
 }
 
 impl From<Isolate> for Isolation {

@@ -8,6 +8,7 @@ mod machines;
 mod processor;
 mod program;
 mod report;
+mod row;
 mod runs;
 mod stage;
 mod table;
@@ -16,7 +17,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 pub use self::budget::Checked;
-pub use self::report::{Ratio, Report, Row, Unit};
+pub use self::report::Report;
+pub use self::row::{Ratio, Row, Unit};
+pub use self::table::table;
 use crate::progress::Progress;
 use crate::run;
 use crate::run::testbed::Testbed;

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use vm::text::one_line;
 
 use crate::catalogue;
-use crate::report::inline::toml;
+use crate::inline::toml;
 use crate::scenario::{Scenario, Step};
 use protocol::operation::Operation;
 use protocol::plan::{Actor, NamedSpec, Need};

@@ -6,7 +6,7 @@
 //! - [`explain`]: a scenario as commands of a shell
 //!
 //! A run:
-//! - [`run`], [`shard`], [`progress`]: scenarios on kernels, in machines
+//! - [`run`], [`isolation`], [`shard`], [`progress`]: scenarios on kernels, in machines
 //! - [`judge`]: a verdict, out of a scenario and its evidence
 //! - [`report`], [`repro`]: what it came to, and how to see it again
 //!
@@ -16,7 +16,7 @@
 //! About nsproof itself:
 //! - [`selftest`], [`mod@bench`]
 //!
-//! For all of them: `input` are files of others, [`output`] is all that is printed.
+//! For all of them: [`inline`] are values as one line of TOML or JSON, `input` are files of others, [`output`] is all that is printed.
 #![forbid(unsafe_code)]
 
 pub mod baseline;
@@ -26,7 +26,9 @@ pub mod catalogue;
 pub mod compare;
 pub mod diagnostic;
 pub mod explain;
+pub mod inline;
 mod input;
+pub mod isolation;
 pub mod judge;
 pub mod matcher;
 pub mod merge;

@@ -6,7 +6,6 @@ pub(crate) mod details;
 mod expected;
 pub mod github;
 pub mod html;
-pub(crate) mod inline;
 pub mod json;
 pub mod junit;
 pub mod ktap;

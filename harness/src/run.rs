@@ -23,13 +23,14 @@ use std::time::SystemTime;
 
 use vm::{Cache, Qemu, accel};
 
+pub use crate::isolation::Isolation;
 use crate::progress::Progress;
 use crate::report;
 use crate::scenario::Scenario;
 use crate::shard::Shard;
 pub use keep::{Kept, keep};
 use pool::Pool;
-pub use source::{Isolation, is_ready};
+pub use source::is_ready;
 pub use tap::Tap;
 use turns::Turns;
 

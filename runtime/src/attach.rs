@@ -6,12 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::cgroup::{self, Group};
 use crate::connect::{Network, configure, parse};
 use crate::identity;
-use crate::launch::Job;
-use crate::net::{Net, VethPair};
-use crate::running::{Moved, Teardown};
+use crate::job::Job;
+use crate::net::VethPair;
 use crate::spec::{Device, Veth};
 use crate::step::{Failure, Fault, Step};
 use crate::steps::{Phase, Planned};
+use crate::teardown::{Moved, Teardown};
 use sys::Errno;
 
 /// What is done from outside, for one child.
@@ -101,12 +101,4 @@ fn device(wanted: &Device, namespace: OwnedFd, teardown: &mut Teardown) -> Resul
     net.move_link(before.index, &inside, namespace.as_fd())?;
     teardown.devices.push(Moved { inside, before, namespace });
     Ok(())
-}
-
-/// Opens the netlink socket of this side when it is first needed.
-pub(crate) fn opened(net: &mut Option<Net>) -> Result<&Net, Errno> {
-    match net {
-        Some(net) => Ok(net),
-        None => Ok(net.insert(Net::open()?)),
-    }
 }

@@ -4,12 +4,11 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use crate::attach::opened;
 use crate::caps::{Sets, in_order, sets, short};
 use crate::channel::{Channel, Message};
 use crate::connect::configure;
-use crate::launch::Job;
-use crate::net::Net;
+use crate::job::Job;
+use crate::net::{Net, opened};
 use crate::program::Program;
 use crate::spec::{Namespace, Root, Spec};
 use crate::step::{About, Fault, Step};

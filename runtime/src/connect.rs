@@ -3,16 +3,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::net::{Address, LOOPBACK, Net, destination};
-use crate::spec::{Device, Namespace, Route, Spec, Veth};
+use crate::spec::{Device, Route, Spec, Veth};
 use crate::step::{Fault, Step};
-use crate::steps::{Planned, in_user_namespace};
+use crate::steps::Planned;
 use sys::{self, Errno, namespace};
-
-/// Whether the parent makes the network while the child builds its root, each on a CPU of its own; the child enters it at
-/// the end. A user namespace must own the network of its container, and so its child makes it.
-pub(crate) fn made_beside(spec: &Spec) -> bool {
-    spec.namespaces.contains(&Namespace::Net) && !in_user_namespace(spec)
-}
 
 /// A network namespace that nobody is in yet.
 pub(crate) struct Network {

@@ -1,14 +1,17 @@
 //! The builder of a container.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
-use crate::launch::{Job, launch};
-use crate::running::{Running, Teardown};
+use crate::job::Job;
+use crate::launch::launch;
+use crate::running::Running;
 use crate::spec::Spec;
+use crate::stdio::{above_standard, failed};
 use crate::step::{Failure, Side, Step};
 use crate::steps::{steps, with_terminal};
+use crate::teardown::Teardown;
 use crate::trace::{Trace, Tracer};
-use sys::{self, Errno, descriptor};
+use sys::{self, Errno};
 
 /// A container to be. The caller must have one thread.
 pub struct Container<'a> {
@@ -74,7 +77,7 @@ impl<'a> Container<'a> {
             plan: if self.terminal.is_some() { with_terminal(steps(self.spec)) } else { steps(self.spec) },
             entry: None,
             program: self.program,
-            stdio: self.stdio.map(above_standard).transpose().map_err(channel)?,
+            stdio: self.stdio.map(above_standard).transpose().map_err(failed)?,
             terminal: self.terminal,
             traced: self.trace.is_some(),
             cancel: self.cancel,
@@ -95,15 +98,4 @@ fn check(spec: &Spec) -> Result<(), Failure> {
         detail: problems.join("; "),
         errno: Errno::EINVAL,
     })
-}
-
-/// Copies with numbers that becoming 0, 1 and 2 in turn cannot overwrite.
-pub(crate) fn above_standard(stdio: [OwnedFd; 3]) -> sys::Result<[OwnedFd; 3]> {
-    let [input, output, error] = stdio;
-    let copy = |fd: OwnedFd| descriptor::copy_above(fd.as_fd(), 3);
-    Ok([copy(input)?, copy(output)?, copy(error)?])
-}
-
-pub(crate) fn channel(errno: Errno) -> Failure {
-    Failure { side: Side::Parent, step: Step::Stdio, index: None, detail: String::new(), errno }
 }

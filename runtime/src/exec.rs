@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use crate::container::{above_standard, channel};
-use crate::launch::{Job, launch};
+use crate::job::Job;
+use crate::launch::launch;
 use crate::names::namespaces;
-use crate::running::{Process, Teardown};
+use crate::process::Process;
 use crate::spec::{Namespace, Peer, Spec};
+use crate::stdio::{self, above_standard};
 use crate::step::{Failure, Side, Step};
 use crate::steps::{Phase, Planned, steps, with_terminal};
+use crate::teardown::Teardown;
 use crate::trace::Tracer;
 use sys::process::Status;
 use sys::{self, Signal};
@@ -78,7 +80,7 @@ impl Exec {
             plan: if self.terminal.is_some() { with_terminal(plan(&spec)) } else { plan(&spec) },
             entry: Some(leader),
             program: self.program,
-            stdio: self.stdio.map(above_standard).transpose().map_err(channel)?,
+            stdio: self.stdio.map(above_standard).transpose().map_err(stdio::failed)?,
             terminal: self.terminal,
             traced: false,
             cancel: None,

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::connect::made_beside;
 use crate::describe;
 use crate::identity;
 use crate::shell::{self, word};
 use crate::spec::{Mount, Namespace, Propagation, Root, Spec, Switch};
 use crate::step::Step;
+use crate::steps::made_beside;
 use crate::steps::{Phase, Planned, steps, unshared};
 
 /// A step for a reader.

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use crate::channel::Channel;
-use crate::launch::Job;
+use crate::job::Job;
 use crate::program::Program;
 use crate::spec::Namespace;
 use crate::step::{About, Fault, Step};

@@ -11,11 +11,11 @@
 //!
 //! How it is done:
 //! - `container`, `exec`: a container, and another program in one
-//! - `launch`, `channel`, `intermediate`: the parent's part, and how it talks with the child
+//! - `job`, `stdio`, `launch`, `channel`, `intermediate`: the parent's part, and how it talks with the child
 //! - `attach`, `connect`, `identity`, [`cgroup`]: what the parent does for the child from outside
 //! - `child`: the child's part, with `root`, `tree`, `mounts`, `dev`, `skeleton`, [`caps`], `program`, `init`
 //! - [`net`], `unlink`, `names`: devices, addresses, routes, and namespaces by inode
-//! - `running`: a container that runs, and its end
+//! - `process`, `teardown`, `running`: a container that runs, and its end
 //!
 //! For people: [`cli`] is `nsrun`, [`output`] what it prints.
 
@@ -38,19 +38,23 @@ mod help;
 mod identity;
 mod init;
 mod intermediate;
+mod job;
 mod launch;
 mod mounts;
 mod names;
 pub mod net;
 pub mod output;
+mod process;
 mod program;
 mod root;
 mod running;
 pub mod shell;
 mod skeleton;
 pub mod spec;
+mod stdio;
 mod step;
 mod steps;
+mod teardown;
 mod trace;
 mod tree;
 mod unlink;

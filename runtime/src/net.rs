@@ -199,3 +199,11 @@ pub fn interfaces() -> sys::Result<Vec<Interface>> {
 pub fn routes() -> sys::Result<Vec<Route>> {
     Net::open()?.routes()
 }
+
+/// Opens the netlink socket of this side when it is first needed.
+pub(crate) fn opened(net: &mut Option<Net>) -> Result<&Net, Errno> {
+    match net {
+        Some(net) => Ok(net),
+        None => Ok(net.insert(Net::open()?)),
+    }
+}

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::channel::Channel;
-use crate::launch::Job;
+use crate::job::Job;
 use crate::spec::Spec;
 use crate::step::Step;
 use sys::launcher::{self, Launcher, Try};

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use crate::connect::made_beside;
 use crate::spec::{MASKED, Namespace, Propagation, READ_ONLY, Spec, Switch};
 use crate::step::{Side, Step};
 
@@ -80,6 +79,12 @@ pub(crate) fn unshared(spec: &Spec) -> Vec<Namespace> {
     use Namespace::{Ipc, Mount, Net, Uts};
     let made = |kind: &Namespace| spec.namespaces.contains(kind) && (*kind != Net || !made_beside(spec));
     [Uts, Ipc, Net, Mount].into_iter().filter(made).collect()
+}
+
+/// Whether the parent makes the network while the child builds its root, each on a CPU of its own; the child enters it at
+/// the end. A user namespace must own the network of its container, and so its child makes it.
+pub(crate) fn made_beside(spec: &Spec) -> bool {
+    spec.namespaces.contains(&Namespace::Net) && !in_user_namespace(spec)
 }
 
 /// Whether the container has a user namespace of its own, made or joined.

@@ -7,21 +7,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::accelerator::Accelerator;
 use crate::cache::sha256_of;
 use crate::{Cache, Config, Ending, Error, Machine, Progress, Result};
 
 /// A guest on working KVM is ready within a second.
 const CANARY: Duration = Duration::from_secs(5);
-
-/// What executes a guest's code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Accelerator {
-    /// QEMU translates it: works everywhere.
-    Tcg,
-    /// The CPU itself.
-    Kvm,
-}
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,16 +33,6 @@ pub struct Chosen {
     pub accelerator: Accelerator,
     /// Why: `no KVM: /dev/kvm is not there`.
     pub reason: String,
-}
-
-impl Accelerator {
-    /// As QEMU names it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tcg => "tcg",
-            Self::Kvm => "kvm",
-        }
-    }
 }
 
 /// Chooses for this configuration, whose own accelerator is not looked at. A trial boot is made at most once per boot of

@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::Unforkable;
+use crate::ending::Ending;
 use crate::text::{Shown, one_line};
-use crate::{Ending, Unforkable};
 
 /// The result of everything fallible in this crate.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -5,6 +5,7 @@ mod archive;
 mod catalogue;
 mod distribution;
 mod embedded;
+mod file;
 mod folder;
 mod image;
 mod local;
@@ -12,6 +13,7 @@ mod lock;
 mod package;
 mod settings;
 mod spec;
+mod sums;
 mod unpacked;
 mod vmlinux;
 
@@ -21,6 +23,7 @@ use std::sync::OnceLock;
 pub use catalogue::{Named, catalogue, names};
 pub use lock::Lock;
 pub use settings::{Setting, Settings};
+pub(crate) use sums::Sums;
 pub(crate) use unpacked::sums_in;
 
 use crate::{Cache, Error, Progress, Result, Silent};

@@ -7,20 +7,23 @@
 //! ```
 //! A [`Machine`] talks in lines: what they mean is its caller's business.
 //!
-//! - [`kernel`], [`modules`], [`initramfs`], [`userland`], `compression`, `prepare`: what is booted
-//! - [`qemu`], [`accel`]: what it is booted by
-//! - [`machine`]: a machine that runs
+//! - [`kernel`], [`modules`], `module_files`, [`initramfs`], [`userland`], `compression`, `prepare`: what is booted
+//! - [`qemu`], [`accel`], `accelerator`: what it is booted by
+//! - [`machine`], `ending`: a machine that runs, and how it ends
 //! - `template`, `zygote`, [`fork`]: machines that begin where another one was stopped
 //! - [`cache`], `process`, [`text`], `umask`: files, programs and words of this machine
 #![forbid(unsafe_code)]
 
 pub mod accel;
+mod accelerator;
 pub mod cache;
 mod compression;
+mod ending;
 mod error;
 pub mod initramfs;
 pub mod kernel;
 pub mod machine;
+mod module_files;
 pub mod modules;
 mod prepare;
 mod process;
@@ -32,11 +35,12 @@ pub mod userland;
 mod zygote;
 
 pub use cache::Cache;
+pub use ending::Ending;
 pub use error::{Error, Result};
 pub use fork::Unforkable;
 pub use initramfs::Initramfs;
 pub use kernel::Kernel;
-pub use machine::{Config, Ending, Machine, Phases};
+pub use machine::{Config, Machine, Phases};
 pub use prepare::{Prepared, prepare};
 pub use process::Tool;
 pub use qemu::Qemu;

@@ -1,5 +1,6 @@
 //! A running virtual machine.
 
+pub mod arguments;
 mod console;
 mod monitor;
 mod silence;
@@ -10,17 +11,17 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::ExitStatus;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use command_fds::FdMapping;
 
-use crate::accel::Accelerator;
+use crate::accelerator::Accelerator;
+use crate::ending::Ending;
 use crate::process;
-use crate::qemu::arguments::{Role, Screen, arguments, fd};
 use crate::{Error, Initramfs, Kernel, Qemu, Result};
+use arguments::{Role, Screen, arguments, fd};
 use console::Console;
 use fork::Original;
 use fork::Process;
@@ -54,44 +55,6 @@ pub struct Config {
     /// Whether a line says that the guest is ready. Firmware and kernel own the channel's port before the guest does,
     /// and may write to it.
     pub is_ready: fn(&str) -> bool,
-}
-
-/// Why a machine says no more.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Ending {
-    /// It said nothing until the deadline. It still runs.
-    #[error("the guest said nothing until the deadline")]
-    Deadline,
-    /// It booted, and for so long nothing came from its console or its channel. It still runs.
-    #[error("the guest printed nothing for {} s while it booted: its kernel hangs", .0.as_secs())]
-    Silence(Duration),
-    /// The guest's kernel panicked; the line of the console.
-    #[error("the guest's kernel panicked: {0}")]
-    Panic(String),
-    /// The guest's first process ended, by itself or by a signal: why, in its own words or in the kernel's, which panics then.
-    /// It is no fault of the kernel.
-    #[error("the guest's init ended: {0}")]
-    Init(String),
-    /// QEMU ended.
-    #[error("QEMU ended: {0}")]
-    Exited(ExitStatus),
-    /// QEMU closed its streams, and how it ended cannot be found out.
-    #[error("QEMU was lost: {0}")]
-    Lost(String),
-    /// The guest sent a line without end.
-    #[error("the guest sent a line of more than {} MiB", wire::LONGEST_LINE >> 20)]
-    Flood,
-}
-
-impl Ending {
-    /// Of a line after which the guest runs no more (`console::fatal`).
-    fn fatal(line: String) -> Self {
-        match line.strip_prefix(console::INIT_ENDED) {
-            Some(reason) => Ending::Init(reason.to_owned()),
-            None if line.contains("Attempted to kill init!") => Ending::Init(line),
-            None => Ending::Panic(line),
-        }
-    }
 }
 
 /// How far a machine had come when, each from QEMU's start; `None` for what did not happen.

@@ -2,7 +2,6 @@
 //! distribution packages carry no `modules.dep`, and the guest need not know compression.
 
 mod file;
-mod folder;
 mod oopsing;
 pub(crate) mod sums;
 
@@ -10,8 +9,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::module_files::{Folder, normal};
 use crate::{Error, Kernel, Result};
-use folder::Folder;
 pub use oopsing::oopsing;
 
 /// Modules to load, and those that need not be. One that was asked for and is nowhere here may be built in all the same:
@@ -89,9 +88,4 @@ fn visit(folder: &Folder, name: &str, kernel: &Kernel, order: &mut Vec<Module>) 
     }
     order.push(Module { name: name.to_owned(), path: path.to_path_buf() });
     Ok(())
-}
-
-/// `-` and `_` are the same in a module's name, and `_` is what the kernel shows.
-fn normal(name: &str) -> String {
-    name.replace('-', "_")
 }

@@ -13,7 +13,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -74,4 +74,15 @@ fn spawn(command: Command) -> io::Result<Process> {
     let lost = || io::Error::other("the thread that starts processes is gone");
     SPAWNER.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer)).map_err(|_| lost())?;
     child.recv().map_err(|_| lost())?
+}
+
+/// The path of a program in `$PATH`. One that is given with an absolute path is where it says, or nowhere.
+pub fn in_path(program: impl AsRef<Path>) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let executable = |path: &PathBuf| {
+        std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    // Joined to a folder, an absolute path takes its place.
+    std::env::split_paths(&folders).map(|folder| folder.join(&program)).find(executable)
 }

@@ -1,7 +1,5 @@
 //! QEMU itself: finding it, installing it, and its command line.
 
-pub mod arguments;
-
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Stamp, sha256_of};
+pub use crate::process::in_path;
 use crate::{Cache, Error, Progress, Result, Tool};
 
 /// QEMU answers at once when it is asked of itself.
@@ -16,6 +15,10 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// A package manager that fetches QEMU over a slow line.
 const INSTALL: Duration = Duration::from_secs(30 * 60);
 const SUDO: &str = "sudo";
+
+/// What a guest would gain that breaks out of an emulated device: QEMU forbids itself, by seccomp(2), all that it does not need
+/// once it runs. It starts no program, becomes no other user, and gives itself no priority.
+pub(crate) const CONFINED: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 
 /// A QEMU that can emulate this machine's architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +94,7 @@ struct Known {
 /// Whether a QEMU can confine itself, or why not, in its own words.
 fn confined(program: &Path) -> Result<std::result::Result<(), String>> {
     // It confines itself before it looks for machines, and makes none to list them.
-    let asked = ["-sandbox", arguments::CONFINED, "-machine", "help"];
+    let asked = ["-sandbox", CONFINED, "-machine", "help"];
     match Tool::new(program, "qemu -sandbox", ANSWER).args(asked).output() {
         Ok(_) => Ok(Ok(())),
         Err(Error::Command { said, .. }) => Ok(Err(said.lines().last().unwrap_or_default().to_owned())),
@@ -166,17 +169,6 @@ fn commands(manager: &str, lines: &[&str], arch: &str, root: bool) -> Vec<Vec<St
         sudo.into_iter().chain([manager]).chain(line.split(' ')).map(str::to_owned).collect()
     };
     lines.iter().map(words).collect()
-}
-
-/// The path of a program in `$PATH`. One that is given with an absolute path is where it says, or nowhere.
-pub fn in_path(program: impl AsRef<Path>) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
-    let executable = |path: &PathBuf| {
-        std::fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-    };
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    // Joined to a folder, an absolute path takes its place.
-    std::env::split_paths(&folders).map(|folder| folder.join(&program)).find(executable)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use command_fds::FdMapping;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Scratch, Stamp, sha256_of};
-use crate::qemu::arguments::{Role, Screen, arguments, fd};
+use crate::machine::arguments::{Role, Screen, arguments, fd};
 use crate::{Cache, Config, Ending, Error, Machine, Progress, Result, Zygote};
 use fork::seccomp;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::initramfs::Entry;
-use crate::qemu::in_path;
+use crate::process::in_path;
 use crate::{Result, Tool};
 
 /// ldd(1) runs the loader, which answers at once.

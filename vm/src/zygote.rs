@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::qemu::arguments::fd;
+use crate::machine::arguments::fd;
 use crate::{Config, Machine, Result};
 use fork::Original;
 

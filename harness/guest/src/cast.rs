@@ -7,8 +7,8 @@ use runtime::spec::{Peer, Spec};
 use serde_json::Value;
 
 use super::look::{self, Facts};
+use super::order::Reply;
 use super::player::{NoReply, NotBuilt, Player};
-use super::probe::Reply;
 use protocol::operation::Operation;
 use protocol::plan::Actor;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sys::probe::task;
 use sys::process::{Birth, Status, clone, exit, wait};
 
-use super::ops::{Refusal, outcome};
+use super::refusal::{Refusal, outcome};
 use protocol::event::Outcome;
 
 /// Does `work` in a child, which ends with it.

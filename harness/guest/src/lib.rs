@@ -18,7 +18,7 @@
 //! - `oracles`: what it looks at after each scenario
 //! - `runner`, `needs`, `cast`, `undo`, `inheritable`, `shield`, `skeleton`: one scenario
 //! - `player`, `link`, `look`: a probe, seen from the runner
-//! - [`probe`], `ops`, `child`, `parse`: a probe
+//! - [`probe`], `order`, `ops`, `refusal`, `child`, `parse`: a probe
 #![forbid(unsafe_code)]
 
 pub mod init;
@@ -34,8 +34,10 @@ mod look;
 mod needs;
 mod ops;
 mod oracles;
+mod order;
 mod parse;
 mod player;
+mod refusal;
 mod runner;
 mod shield;
 mod skeleton;

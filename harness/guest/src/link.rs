@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::probe::{Order, Reply, Stranger};
+use super::order::{Order, Reply, Stranger};
 use super::shield::Shield;
 use protocol::operation::Operation;
 

@@ -15,7 +15,7 @@ use sys::process::{self, Status};
 
 use super::child::ended;
 use super::link::{Link, Lost};
-use super::probe::{Reply, Stranger};
+use super::order::{Reply, Stranger};
 use protocol::event::{Outcome, Refused};
 use protocol::operation::{Operation, WriteFile};
 

@@ -10,46 +10,14 @@
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};
-use std::path::PathBuf;
 use std::time::Instant;
 
 use runtime::output;
-use serde::{Deserialize, Serialize};
 use sys::probe::task;
 use sys::process;
 
 use super::ops::{self, State};
-use protocol::event::Outcome;
-use protocol::operation::Operation;
-
-/// What to do.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Order {
-    /// Random, new for every order.
-    pub(super) nonce: u64,
-    pub(super) operation: Operation,
-    /// For an operation that needs one.
-    pub(super) stranger: Option<Stranger>,
-}
-
-/// A process of another user in the same container.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Stranger {
-    /// As the probe numbers it.
-    pub(super) pid: i32,
-    /// A file of its own, if it could make one.
-    pub(super) file: Option<PathBuf>,
-}
-
-/// What came of it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Reply {
-    /// Of the order that it answers.
-    pub(super) nonce: u64,
-    pub(super) outcome: Outcome,
-    /// Microseconds that it took.
-    pub(super) us: u64,
-}
+use super::order::{Order, Reply};
 
 /// Serves until standard input ends.
 pub fn serve() -> Result<(), Box<dyn Error>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::event::{Envelope, Event, Oracles, Outcome, Refused};
 use crate::plan::Need;
 
-/// The facts of one run. Nothing in here is a verdict; [`crate::judge`] gives it.
+/// The facts of one run. Nothing in here is a verdict: the host gives it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Evidence {
     /// The scenario that the guest said it began.

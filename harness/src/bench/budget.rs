@@ -8,7 +8,7 @@ use super::containers::{BWRAP, CRUN, NSRUN, START, UNSHARE};
 use super::machines::{
     ANSWER, BOOT, CLONE, MEMORY, PROCESSOR, PROCESSOR_ANSWER, PROCESSOR_BOOT, PROCESSOR_SCENARIO, READY, WARM,
 };
-use super::report::{Row, find};
+use super::row::{Row, find};
 
 /// A median, or its ratio to another one, is at most so much.
 struct Bound {
@@ -94,7 +94,7 @@ pub(super) fn check(rows: &[Row], accelerator: &str) -> Vec<Checked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::report::Unit;
+    use crate::bench::row::Unit;
 
     fn rows(clone: f64) -> Vec<Row> {
         let row = |group, name, value| Row::of(group, name, Unit::Milliseconds, &[value]);

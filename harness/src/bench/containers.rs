@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sys::process;
 use tempfile::TempDir;
 
-use super::report::{Row, Unit, find};
+use super::row::{Row, Unit, find};
 use super::stage::{PROGRAM, Stage, flags};
 
 /// Containers of each kind in a round.

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use vm::accel::Accelerator;
 use vm::{Config, Machine, Phases};
 
-use super::report::{Row, Unit, find};
+use super::row::{Row, Unit, find};
 use super::{Error, Lab, processor};
+use crate::isolation::Isolation;
 use crate::run::Tap;
 use crate::run::drive::drive;
-use crate::run::source::{Guest, Isolation, Source, boot};
+use crate::run::source::{Guest, Source, boot};
 use protocol::plan::After;
 
 /// Clones for each cold boot, which takes some twenty times as long.

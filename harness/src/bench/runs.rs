@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::machines::{BOOT, READY};
-use super::report::{Row, Unit, find};
+use super::row::{Row, Unit, find};
 use super::{Error, Lab, processor};
 use crate::judge::Status;
 use crate::run;

@@ -2,9 +2,11 @@
 
 use vm::accel::Accelerator;
 
-use super::report::{Report, Row};
+use super::report::Report;
+use super::row::Row;
 
-pub(super) fn render(report: &Report) -> String {
+/// A report, for people.
+pub fn table(report: &Report) -> String {
     let Report { kernel, accel, cpus, load, samples, .. } = report;
     let mut text = format!("Linux {kernel} on {accel}; {cpus} CPUs, load {load}; {samples} rounds\n");
     for rows in report.rows.chunk_by(|one, next| one.group == next.group) {

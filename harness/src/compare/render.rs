@@ -8,8 +8,8 @@ use vm::text::printable;
 use super::{Behaviour, Change, Comparison, Fact, Kind, Pair, Side};
 use crate::catalogue;
 use crate::diagnostic::plural;
+use crate::inline::toml;
 use crate::report::details::one_line;
-use crate::report::inline::toml;
 use crate::report::paint::{Paint, shortened};
 
 /// For a terminal, with colours if asked.

@@ -2,9 +2,9 @@
 
 pub(crate) use vm::text::one_line;
 
-use super::inline::toml;
 use super::{Outcome, Run, Step};
 use crate::explain::typed;
+use crate::inline::toml;
 use crate::judge::Status;
 
 /// Everything that is known: the reason, the second run, the bad steps, the taint, the kernel log, what was left behind, the

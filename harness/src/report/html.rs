@@ -89,7 +89,7 @@ fn data(run: &Run) -> String {
     let known = ids.filter_map(|id| catalogue::find(id));
     let properties: Map<String, Value> =
         known.map(|property| (property.id.clone(), property.text.clone().into())).collect();
-    let data = super::json::escaped(&json!({ "run": run, "properties": properties }).to_string());
+    let data = crate::inline::escaped(&json!({ "run": run, "properties": properties }).to_string());
     data.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 

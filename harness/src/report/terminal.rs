@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::details::{is_bad, of_baseline, one_line, repro_command};
-use super::inline::toml;
 use super::paint::{Paint, shortened};
 use super::{Outcome, Run, Step, coverage, nothing_proven, skipped};
 use crate::diagnostic::plural;
+use crate::inline::toml;
 use crate::judge::Status;
 
 /// The report; `colour` only for a terminal.

@@ -9,13 +9,13 @@ use std::path::Path;
 
 use serde::Serialize;
 use vm::Config;
-use vm::qemu::arguments::by_hand;
+use vm::machine::arguments::by_hand;
 
 use super::{Error, Hashed, Kernel, Record, SCHEMA, Trace, file};
 use crate::explain::quoted;
+use crate::isolation::Isolation;
 use crate::judge::Status;
 use crate::report::{Again, Outcome};
-use crate::run::Isolation;
 use crate::scenario::Scenario;
 use protocol::event;
 use protocol::plan::Request;

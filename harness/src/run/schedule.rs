@@ -8,10 +8,11 @@ use vm::Ending;
 use vm::accel::Accelerator;
 
 use super::drive::{Driven, drive, request};
-use super::source::{Guest, Isolation, Source, boot};
+use super::source::{Guest, Source, boot};
 use super::testbed::Testbed;
 use super::turns::{Turn, Yielding};
 use super::{Context, TAIL};
+use crate::isolation::Isolation;
 use crate::judge::{Status, Verdict, judge};
 use crate::report::{self, Again, Outcome, Percentiles};
 use crate::repro::{self, Trace};

@@ -7,6 +7,7 @@ use vm::accel::Accelerator;
 use vm::{Cache, Config, Ending, Error, Machine, Template, Zygote};
 
 use super::warm::{self, Cold};
+use crate::isolation::Isolation;
 use protocol::event::{Envelope, Event, Ready};
 
 /// A guest under emulation on a busy host is ready after seconds, on one that is overloaded after a minute or two; what is not
@@ -16,29 +17,6 @@ fn patience(accelerator: Accelerator) -> Duration {
         Accelerator::Kvm => 60,
         Accelerator::Tcg => 180,
     })
-}
-
-/// Whether scenarios share a kernel.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Isolation {
-    /// A clone of a machine that was booted once, for each.
-    #[default]
-    Clone,
-    /// A cold boot for each.
-    Boot,
-    /// A clone for each job, which goes on from scenario to scenario; one that was lost is replaced.
-    Shared,
-}
-
-impl Isolation {
-    /// As the command line has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Isolation::Clone => "clone",
-            Isolation::Boot => "boot",
-            Isolation::Shared => "shared",
-        }
-    }
 }
 
 const NO_PANIC: &str = "no lane panics while it starts a machine";

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::DeValue;
 
-use super::reader::Node;
 use crate::diagnostic::suggest;
 
 /// A message and its place.
@@ -16,7 +16,7 @@ pub(super) struct Told {
 }
 
 /// Tells the error of reading `node`, which stands under `key`.
-pub(super) fn tell(key: &str, node: &Node<'_>, error: &toml::de::Error) -> Told {
+pub(super) fn tell(key: &str, node: &Spanned<DeValue<'_>>, error: &toml::de::Error) -> Told {
     let span = error.span().unwrap_or_else(|| node.span());
     let inner = enclosing(node, &span).unwrap_or(key);
     let (message, label, help) = wording(inner, error.message());
@@ -93,7 +93,7 @@ fn maximum(unsigned: &str) -> u64 {
 }
 
 /// The innermost key whose value (or which itself) holds a span.
-fn enclosing<'n>(node: &'n Node<'_>, span: &Range<usize>) -> Option<&'n str> {
+fn enclosing<'n>(node: &'n Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<&'n str> {
     let holds = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;
     match node.get_ref() {
         DeValue::Table(table) => table.iter().find_map(|(key, value)| {

@@ -5,7 +5,7 @@
 //! - [`process`], [`signal`]: birth, program, end
 //! - [`launcher`], [`memory_file`]: a program that is executed out of memory
 //! - [`namespace`], [`credentials`], [`capability`], [`seccomp`]: what a process is in, and what it may do
-//! - [`mount`], [`file`], [`descriptor`]: what it reaches
+//! - [`mount`], [`mod@file`], [`descriptor`]: what it reaches
 //! - [`netlink`], [`socket`], [`terminal`]: whom it talks to
 //! - [`probe`]: calls that only the guest makes, for the operations of scenarios
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cache::sha256_of_file;
-use crate::qemu::in_path;
+use crate::process::in_path;
 use crate::{Cache, Error, Progress, Result, Tool};
 
 /// Indices and packages have some ten megabytes each.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::file;
 use super::image::Image;
-use super::local;
 use crate::{Error, Result};
 
 /// The image of the only kernel in a folder; `None` if there is none.
@@ -48,7 +48,7 @@ fn is_named_so(path: &Path) -> bool {
 /// What an image tells of its release, or what its name does. One that tells nothing is told of when it is read.
 fn release(image: &Path) -> String {
     let head = Image::read(image).ok();
-    head.and_then(|head| local::release_of(&head, image).ok()).unwrap_or_else(|| image.display().to_string())
+    head.and_then(|head| file::release_of(&head, image).ok()).unwrap_or_else(|| image.display().to_string())
 }
 
 /// In the order of their names; nothing of what is no folder.

@@ -26,7 +26,7 @@ impl Image {
             .and_then(|file| file.take(256 * 512).read_to_end(&mut head))
             .map_err(Error::io("read", path))?;
         if head.starts_with(b"\x7fELF") {
-            return vmlinux::read(path, &head);
+            return vmlinux::read(path, &head).map(|(arch, banner)| Image { arch, banner });
         }
         Self::parse(&head).map_err(|(reason, way_out)| Error::unusable(path, reason, way_out))
     }

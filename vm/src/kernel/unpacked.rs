@@ -8,9 +8,8 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Kernel, folder, local};
+use super::{Kernel, file, folder, sums};
 use crate::cache::Scratch;
-use crate::modules::sums;
 use crate::{Cache, Error, Result};
 
 /// Checksums of the modules, beside the record.
@@ -58,7 +57,7 @@ pub(super) fn publish(scratch: Scratch, place: &Path, title: Title<'_>, cache: &
     })?;
     // A kernel that has all built in comes without.
     let has_modules = ["lib/modules", "usr/lib/modules"].iter().any(|below| root.join(below).is_dir());
-    let kernel = local::file("", &image, has_modules.then_some(root), cache)?;
+    let kernel = file::file("", &image, has_modules.then_some(root), cache)?;
     let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).to_path_buf();
     let mut record = Record {
         image: below(&kernel.image),

@@ -7,7 +7,6 @@ use std::path::Path;
 use object::read::elf::{ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, Object, ObjectSection, ReadCache};
 
-use super::image::Image;
 use crate::{Error, Result};
 
 /// The note with the address of the entry, named `Xen`.
@@ -19,11 +18,11 @@ const BUILD: &str = "give the bzImage of the same build: arch/x86/boot/bzImage";
 /// Read piece by piece: with debug information it may be half a gigabyte.
 type Elf<'a> = ElfFile64<'a, Endianness, &'a ReadCache<File>>;
 
-/// What an ELF file tells, whose head is here.
-pub(super) fn read(path: &Path, head: &[u8]) -> Result<Image> {
+/// The architecture and the banner of an ELF file, whose head is here.
+pub(super) fn read(path: &Path, head: &[u8]) -> Result<(&'static str, Option<String>)> {
     let arch = machine(head);
     if arch != "x86_64" {
-        return Ok(Image { arch, banner: None });
+        return Ok((arch, None));
     }
     let damaged = |error| Error::unusable(path, format!("is a damaged ELF file: {error}"), BUILD);
     let file = ReadCache::new(File::open(path).map_err(Error::io("read", path))?);
@@ -37,7 +36,7 @@ pub(super) fn read(path: &Path, head: &[u8]) -> Result<Image> {
         let reason = "has no entry at which QEMU can start it (XEN_ELFNOTE_PHYS32_ENTRY)";
         return Err(Error::unusable(path, reason, format!("{BUILD}, or build it with CONFIG_PVH")));
     }
-    Ok(Image { arch, banner })
+    Ok((arch, banner))
 }
 
 /// The architecture, from `e_machine` (elf(5)).

@@ -1,5 +1,6 @@
 //! What the guest's console showed, kept in memory.
 
+use crate::ending::INIT_ENDED;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -8,9 +9,6 @@ const KEPT: usize = 256 << 10;
 
 /// Lines before a panic that may tell why.
 const BEFORE_PANIC: usize = 5;
-
-/// What the guest's init says before its reason, if it ends by itself.
-pub(super) const INIT_ENDED: &str = "guest: init ended: ";
 
 /// The console's text, shared with the thread that reads it.
 #[derive(Debug, Clone, Default)]

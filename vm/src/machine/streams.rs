@@ -8,10 +8,10 @@ use std::sync::mpsc::{self, Receiver};
 use command_fds::FdMapping;
 
 use super::SEND_DEADLINE;
+use super::arguments::{Screen, fd};
 use super::console::Console;
 use super::monitor::Monitor;
 use super::wire::{self, Wire};
-use crate::qemu::arguments::{Screen, fd};
 
 /// Our ends of a machine's streams.
 pub(super) struct Streams {

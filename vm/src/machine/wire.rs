@@ -1,13 +1,12 @@
 //! The threads that read what QEMU sends: it must never wait, for a serial port that cannot be emptied drops bytes.
 
+use crate::ending::LONGEST_LINE;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender;
 
 use super::console::Console;
 
-/// Bytes of one line of the channel.
-pub(super) const LONGEST_LINE: usize = 16 << 20;
 /// Bytes of the console that are looked at as one line.
 const LONGEST_CONSOLE_LINE: usize = 4096;
 

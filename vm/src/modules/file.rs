@@ -6,8 +6,8 @@ use std::path::Path;
 
 use object::{Object, ObjectSection};
 
-use super::normal;
 use crate::compression;
+use crate::module_files::normal;
 use crate::{Error, Result};
 
 /// What a module says of itself.

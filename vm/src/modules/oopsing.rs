@@ -5,7 +5,7 @@ use std::ops::Range;
 use object::{Object, ObjectSection, ObjectSymbol};
 
 use super::file::{damaged, read};
-use super::folder::Folder;
+use crate::module_files::Folder;
 use crate::{Kernel, Result};
 
 /// x86-64: `endbr64`, with which a function may begin.

@@ -1,25 +1,13 @@
 //! Checksums of the modules that were unpacked into the cache: a disk that loses data is found out before a guest is
 //! blamed for it.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::Closure;
-use super::folder::Folder;
 use crate::cache::sha256_of_file;
-use crate::kernel::sums_in;
+use crate::kernel::{Sums, sums_in};
+use crate::module_files::Folder;
 use crate::{Cache, Kernel, Result};
-
-/// Module → SHA-256 of its file.
-type Sums = BTreeMap<String, String>;
-
-/// Writes the checksums of all modules in a folder.
-pub(crate) fn write(path: &Path, modules: &Path, cache: &Cache) -> Result<()> {
-    let folder = Folder::open(modules)?;
-    let sum = |(name, path): (&String, &PathBuf)| Ok((name.clone(), sha256_of_file(path)?));
-    let sums: Sums = folder.files().map(sum).collect::<Result<_>>()?;
-    cache.put(path, &sums)
-}
 
 /// A module that is not what was unpacked, or is gone: where it is, and what is the matter. Of those that are there only the
 /// needed ones are read, which are in `closure`; without one, because they could not be, all are. A kernel that was not unpacked

@@ -1,7 +1,7 @@
 //! QEMU's command line, without QEMU. Every word of it is part of a template's key: a change here is a new template.
 
 use vm::accel::Accelerator;
-use vm::qemu::arguments::{Role, Screen, arguments};
+use vm::machine::arguments::{Role, Screen, arguments};
 use vm::{Config, Initramfs, Kernel, Qemu};
 
 fn config(accelerator: Accelerator) -> Config {

@@ -8,7 +8,7 @@ use sys::probe::ipc::{self, Kind};
 use sys::probe::privilege::{file, machine, net, task};
 
 use super::{Done, Refusal, done};
-use crate::{child, probe};
+use crate::child;
 
 /// How a capability is exercised.
 enum Action {
@@ -87,7 +87,7 @@ fn find(capability: &str) -> Option<&'static Action> {
 }
 
 /// Exercises a capability in a child, so that the actor stays as it is.
-pub(super) fn perform(capability: &str, stranger: Option<&probe::Stranger>) -> Done {
+pub(super) fn perform(capability: &str, stranger: Option<&crate::order::Stranger>) -> Done {
     let action = find(capability).ok_or_else(|| Refusal::Broken(format!("no capability `{capability}`")))?;
     let stranger = || stranger.ok_or_else(|| Refusal::Broken("there is no process of another user".into()));
     let exercised = match action {

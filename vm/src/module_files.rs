@@ -4,36 +4,40 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::normal;
 use crate::{Error, Result};
 
 const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 
+/// `-` and `_` are the same in a module's name, and `_` is what the kernel shows.
+pub(crate) fn normal(name: &str) -> String {
+    name.replace('-', "_")
+}
+
 /// The modules in a folder, by name.
-pub(super) struct Folder {
+pub(crate) struct Folder {
     files: HashMap<String, PathBuf>,
     /// `None`: the folder does not tell.
     built_in: HashSet<String>,
 }
 
 impl Folder {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut files = HashMap::new();
         walk(path, &mut files)?;
         Ok(Self { files, built_in: built_in(path)? })
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<&Path> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Path> {
         self.files.get(name).map(PathBuf::as_path)
     }
 
     /// Every module.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&String, &PathBuf)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&String, &PathBuf)> {
         self.files.iter()
     }
 
     /// Returns whether a module is listed as part of the kernel image.
-    pub(super) fn built_in(&self, name: &str) -> bool {
+    pub(crate) fn built_in(&self, name: &str) -> bool {
         self.built_in.contains(name)
     }
 }

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::accel::Accelerator;
+use super::Config;
+use crate::accelerator::Accelerator;
 use crate::kernel::Setting;
-use crate::machine::Config;
+use crate::qemu::CONFINED;
 use crate::{Kernel, Qemu};
 
 /// The file descriptors that QEMU inherits. Streams are ends of socket pairs, and files are open already: no file in the
@@ -107,9 +108,6 @@ fn bare() -> [&'static str; 5] {
     ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
 }
 
-/// What a guest would gain that breaks out of an emulated device: QEMU forbids itself, by seccomp(2), all that it does not need
-/// once it runs. It starts no program, becomes no other user, and gives itself no priority.
-pub(crate) const CONFINED: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
 /// One that is copied makes the copy itself, by clone(2), which is a part of `spawn`: its copies are forbidden that when they are
 /// made. It runs no guest's code but the exercise that we give it.
 const CONFINED_TO_COPY: &str = "on,obsolete=deny,elevateprivileges=deny,spawn=allow,resourcecontrol=deny";
