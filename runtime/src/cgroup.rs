@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::Cgroup;
 use crate::step::{About, Fault};
-use sys::{self, Errno, socket};
+use sys::{self, Errno, mountinfo, socket};
 
 /// How long the last processes of a killed group may take to end, in milliseconds.
 const DEADLINE: u16 = 5_000;
@@ -104,17 +104,11 @@ fn directory_of(process: &str) -> Result<PathBuf, Fault> {
     let membership = fs::read_to_string(&membership).about(|| membership.clone())?;
     let group = membership.lines().find_map(|line| line.strip_prefix("0::"));
     let group = group.ok_or(Errno::ENODEV).about(no_cgroup2)?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo").about(|| "/proc/self/mountinfo".into())?;
-    let (root, target) = mounts.lines().find_map(cgroup2_mount).ok_or(Errno::ENODEV).about(no_cgroup2)?;
-    let below = Path::new(group).strip_prefix(root).or(Path::new(group).strip_prefix("/"));
-    Ok(Path::new(target).join(below.map_err(|_| Errno::ENOENT).about(|| group.to_owned())?))
-}
-
-/// Root and target of a line of mountinfo, if it is a cgroup2 file system.
-fn cgroup2_mount(line: &str) -> Option<(&str, &str)> {
-    let (mount, filesystem) = line.split_once(" - ")?;
-    let mut fields = mount.split(' ').skip(3);
-    (filesystem.split(' ').next()? == "cgroup2").then_some((fields.next()?, fields.next()?))
+    let mounts = mountinfo::own().about(|| "/proc/self/mountinfo".into())?;
+    let mounted =
+        mounts.iter().find(|mount| mount.kind == "cgroup2").ok_or(Errno::ENODEV).about(no_cgroup2)?;
+    let below = Path::new(group).strip_prefix(&mounted.root).or(Path::new(group).strip_prefix("/"));
+    Ok(mounted.target.join(below.map_err(|_| Errno::ENOENT).about(|| group.to_owned())?))
 }
 
 /// Whether a container can have a cgroup here.
@@ -123,16 +117,4 @@ fn cgroup2_mount(line: &str) -> Option<(&str, &str)> {
 /// The errno of the first file that is not there, `ENODEV` if no cgroup2 is mounted.
 pub fn available() -> sys::Result<()> {
     directory_of("self").map(drop).map_err(|fault| fault.errno)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cgroup2_mount_is_recognised() {
-        let line = "31 24 0:27 / /sys/fs/cgroup/unified rw,nosuid shared:9 - cgroup2 cgroup2 rw";
-        assert_eq!(cgroup2_mount(line), Some(("/", "/sys/fs/cgroup/unified")));
-        assert_eq!(cgroup2_mount("31 24 0:27 / /sys rw - sysfs sysfs rw"), None);
-    }
 }

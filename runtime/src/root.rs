@@ -8,7 +8,7 @@ use crate::skeleton;
 use crate::spec::{Namespace, Propagation, Root, Spec, Switch};
 use crate::step::{About, Fault};
 use crate::tree::Tree;
-use sys::{self, Errno, file, mount};
+use sys::{self, Errno, file, mount, mountinfo};
 
 /// Where a tmpfs root is mounted until it becomes `/`: every procfs has this directory and no container's specification
 /// names a path below it, so nothing is hidden.
@@ -99,9 +99,6 @@ pub(crate) fn make_read_only() -> sys::Result<()> {
 /// The mount that holds a path.
 fn mount_point_of(path: &Path) -> Result<PathBuf, Fault> {
     let path = fs::canonicalize(path).about(|| path.display().to_string())?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-    let targets = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    let holding = targets.map(Path::new).filter(|target| path.starts_with(target));
-    let nearest = holding.max_by_key(|target| target.components().count());
-    Ok(nearest.ok_or(Errno::ENOENT)?.to_path_buf())
+    let mounts = mountinfo::own().about(|| "/proc/self/mountinfo".into())?;
+    Ok(mountinfo::holding(&mounts, &path).ok_or(Errno::ENOENT)?.target.clone())
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sys::mountinfo::Entry;
 
 /// Fields of `/proc/PID/status` that are lists however many numbers they have.
 const ROWS: &[&str] = &["Uid", "Gid", "Groups", "NStgid", "NSpid", "NSpgid", "NSsid"];
@@ -28,7 +29,7 @@ fn word(text: &str) -> Value {
     }
 }
 
-/// A line of `/proc/PID/mountinfo`.
+/// A mount, as the host is told of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Mount {
     /// Unique in the machine while the mount is there.
@@ -47,52 +48,24 @@ pub(super) struct Mount {
     pub(super) propagation: Vec<String>,
 }
 
-/// `/proc/PID/mountinfo`
-pub(super) fn mountinfo(text: &str) -> Vec<Mount> {
-    text.lines().filter_map(mount).collect()
-}
-
-fn mount(line: &str) -> Option<Mount> {
-    let (mount, filesystem) = line.split_once(" - ")?;
-    let mut mount = mount.split(' ');
-    let id = mount.next()?.parse().ok()?;
-    let mut mount = mount.skip(2);
-    let (root, target, options) = (mount.next()?, mount.next()?, mount.next()?);
-    let mut filesystem = filesystem.split(' ');
-    let (kind, source, super_options) = (filesystem.next()?, filesystem.next()?, filesystem.next()?);
-    let options = options.split(',').chain(super_options.split(','));
-    let mut options: Vec<String> = options.map(str::to_owned).collect();
-    let mut seen = std::collections::BTreeSet::new();
-    options.retain(|option| seen.insert(option.clone()));
-    Some(Mount {
-        id,
-        root: unescape(root),
-        target: unescape(target),
-        kind: kind.into(),
-        source: unescape(source),
-        options,
-        propagation: mount.map(str::to_owned).collect(),
-    })
-}
-
-/// Space, tab, newline and backslash are written as `\040` and the like.
-fn unescape(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(code) if byte == b'\\' => {
-                bytes.push(code);
-                rest = &after[3..];
-            }
-            _ => {
-                bytes.push(byte);
-                rest = after;
+impl From<Entry> for Mount {
+    fn from(entry: Entry) -> Self {
+        let mut options = Vec::new();
+        for option in entry.options.into_iter().chain(entry.super_options) {
+            if !options.contains(&option) {
+                options.push(option);
             }
         }
+        Mount {
+            id: entry.id,
+            root: entry.root.to_string_lossy().into_owned(),
+            target: entry.target.to_string_lossy().into_owned(),
+            kind: entry.kind,
+            source: entry.source.to_string_lossy().into_owned(),
+            options,
+            propagation: entry.propagation,
+        }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -116,16 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mount_may_have_any_number_of_optional_fields() {
-        let text = "22 1 0:21 / / rw - tmpfs root rw,mode=755\n\
-                    36 22 98:0 /a\\040b /m\\134n rw,noatime shared:1 master:2 - ext3 /dev/root rw,errors=continue\n";
-        let mounts = mountinfo(text);
-        assert_eq!((mounts[0].id, mounts[1].id), (22, 36));
-        assert_eq!(mounts[0].propagation, Vec::<String>::new());
-        assert_eq!(mounts[0].options, ["rw", "mode=755"]);
-        assert_eq!((mounts[1].root.as_str(), mounts[1].target.as_str()), ("/a b", "/m\\n"));
-        assert_eq!(mounts[1].options, ["rw", "noatime", "errors=continue"]);
-        assert_eq!(mounts[1].propagation, ["shared:1", "master:2"]);
-        assert_eq!((mounts[1].kind.as_str(), mounts[1].source.as_str()), ("ext3", "/dev/root"));
+    fn an_option_of_mount_and_file_system_is_there_once() {
+        let text = b"36 22 98:0 /a\\040b /m rw,noatime shared:1 - ext3 /dev/root rw,errors=continue\n";
+        let mounts = sys::mountinfo::parse(text).unwrap();
+        let mount = Mount::from(mounts[0].clone());
+        assert_eq!(mount.options, ["rw", "noatime", "errors=continue"]);
+        assert_eq!((mount.root.as_str(), mount.target.as_str()), ("/a b", "/m"));
     }
 }

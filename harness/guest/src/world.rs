@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use runtime::spec::Namespace;
 use sys::file::{self, Node};
-use sys::{mount, namespace};
+use sys::{mount, mountinfo, namespace};
 
 use super::boot;
 
@@ -83,12 +83,12 @@ impl World {
     }
 
     /// `/proc/self/mountinfo` of the machine, whether or not it has a `/proc`.
-    pub(super) fn mountinfo(&self) -> io::Result<String> {
+    pub(super) fn mountinfo(&self) -> io::Result<Vec<mountinfo::Entry>> {
         // The kernel settles at the opening whose mounts are told of (fs/proc_namespace.c).
         let opened = self.in_machine(|| Ok(file::open_in(self.proc.as_fd(), OsStr::new("self/mountinfo"))?));
-        let mut text = String::new();
-        File::from(opened?).read_to_string(&mut text)?;
-        Ok(text)
+        let mut text = Vec::new();
+        File::from(opened?).read_to_end(&mut text)?;
+        Ok(mountinfo::parse(&text)?)
     }
 
     /// Opens one of init's devices to read and write, wherever init is.

@@ -5,7 +5,7 @@
 //! - [`process`], [`signal`]: birth, program, end
 //! - [`launcher`], [`memory_file`]: a program that is executed out of memory
 //! - [`namespace`], [`credentials`], [`capability`], [`seccomp`]: what a process is in, and what it may do
-//! - [`mount`], [`mod@file`], [`descriptor`]: what it reaches
+//! - [`mount`], [`mountinfo`], [`mod@file`], [`descriptor`]: what it reaches
 //! - [`netlink`], [`socket`], [`terminal`]: whom it talks to
 //! - [`probe`]: calls that only the guest makes, for the operations of scenarios
 
@@ -16,6 +16,7 @@ pub mod file;
 pub mod launcher;
 pub mod memory_file;
 pub mod mount;
+pub mod mountinfo;
 pub mod namespace;
 pub mod netlink;
 pub mod probe;

@@ -350,3 +350,19 @@ fn a_mount_crosses_as_the_propagation_says(#[case] propagation: &str, #[case] cr
     ));
     assert_eq!(seen.out.trim(), crossed, "{seen:?}");
 }
+
+/// pivot_root(2) refuses a new root on a shared parent, which is found by its path (`\040` in mountinfo).
+#[test]
+fn the_root_may_lie_on_a_mount_with_a_space_in_its_path() {
+    if !need(Need::Root) {
+        return;
+    }
+    let spec = specification("namespaces = ['mount']\npropagation = 'shared'\n");
+    let said = on_a_host(&format!(
+        "mount --make-rshared /; mount -t tmpfs run /run; mkdir '/run/a space'; mount -t tmpfs inner '/run/a space'
+        mkdir -p '/run/a space/root/bin'; cp /bin/busybox '/run/a space/root/bin/sh'
+        $NSRUN run --spec {} --root '/run/a space/root' -- /bin/sh -c 'echo inside /bin/*'",
+        spec.path().display()
+    ));
+    assert_eq!(said.out, "inside /bin/sh\n", "{said:?}");
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use runtime::spec::Mount;
 use serde_json::{Value, json};
 use sys::mount::{self as calls, Flags};
+use sys::mountinfo;
 
 use super::{Done, Refusal, done};
 use crate::{child, parse};
@@ -14,8 +15,7 @@ use crate::{child, parse};
 const UP: usize = 64;
 
 pub(super) fn list() -> Done {
-    let text = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(parse::mountinfo(&text).into_iter().map(|mount| json!(mount)).collect())
+    Ok(mountinfo::own()?.into_iter().map(|mount| json!(parse::Mount::from(mount))).collect())
 }
 
 pub(super) fn mount(mount: &Mount) -> Done {

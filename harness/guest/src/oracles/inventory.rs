@@ -211,7 +211,7 @@ fn mounts(world: &World) -> io::Result<Vec<Item>> {
         let state = [mount.options, mount.propagation].concat().join(",");
         Item::Mount { id: mount.id, target: mount.target, kind: mount.kind, state }
     };
-    Ok(parse::mountinfo(&world.mountinfo()?).into_iter().map(item).collect())
+    Ok(world.mountinfo()?.into_iter().map(parse::Mount::from).map(item).collect())
 }
 
 fn cgroups(group: &Path, items: &mut BTreeSet<Item>) -> io::Result<()> {
