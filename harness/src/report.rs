@@ -8,6 +8,7 @@ pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod kernel;
 pub mod ktap;
 pub mod markdown;
 pub(crate) mod paint;
@@ -19,6 +20,7 @@ pub(crate) use blind::of as blind;
 pub(crate) use coverage::proven;
 pub use coverage::{coverage, nothing_proven, skipped};
 pub use expected::Expected;
+pub use kernel::Kernel;
 pub use read::{Unreadable, read};
 
 use std::collections::BTreeMap;
@@ -57,45 +59,6 @@ pub struct Run {
     pub results: Vec<Outcome>,
     /// How many results of each status.
     pub totals: Totals,
-}
-
-/// A kernel, and how fast it was there.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Kernel {
-    /// As it was asked for: `distro`.
-    pub name: String,
-    /// `uname -r`; empty if it never said.
-    pub release: String,
-    /// `kvm` or `tcg`; empty if there was no machine.
-    pub accel: String,
-    /// Why that one, or none.
-    pub accel_reason: String,
-    /// `clone`, `boot` or `shared`: whether each scenario got a kernel that nobody had used; empty if there was no machine.
-    pub isolation: String,
-    /// From the start of QEMU to the guest's first word, in milliseconds; `None` if it never came.
-    pub boot_ms: Option<u64>,
-    /// From the start of a clone to its first word; `None` if there was no clone.
-    pub clone_ms: Option<Percentiles>,
-    /// What an oracle cannot see on it, and why, by the oracle: [`Kernel::blindness`].
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub blind: BTreeMap<String, String>,
-}
-
-impl Kernel {
-    /// One with which no machine ran.
-    pub(crate) fn unused(name: &str, reason: impl ToString) -> Self {
-        Kernel {
-            name: name.to_owned(),
-            release: String::new(),
-            accel: String::new(),
-            accel_reason: reason.to_string(),
-            isolation: String::new(),
-            boot_ms: None,
-            clone_ms: None,
-            blind: BTreeMap::new(),
-        }
-    }
 }
 
 /// In milliseconds.

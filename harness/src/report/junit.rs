@@ -17,8 +17,9 @@ pub fn render(run: &Run) -> String {
 }
 
 fn suite(run: &Run, kernel: &Kernel) -> TestSuite {
-    let mut suite = TestSuite::new(format!("{} ({})", kernel.name, kernel.release));
-    suite.add_property(("accelerator", kernel.accel.as_str()));
+    let mut suite = TestSuite::new(format!("{} ({})", kernel.name, kernel.shown_release()));
+    let accelerator = if kernel.has_machine() { kernel.accel.clone() } else { kernel.executed_by() };
+    suite.add_property(("accelerator", details::one_line(&accelerator).as_str()));
     for blind in kernel.blindness() {
         suite.add_property(("blind", details::one_line(&blind).as_str()));
     }

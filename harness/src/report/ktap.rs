@@ -91,12 +91,8 @@ fn of_all(results: &[&Outcome]) -> (Status, &'static str) {
 }
 
 fn about(kernel: &Kernel) -> String {
-    let Kernel { release, accel, accel_reason, .. } = kernel;
-    if accel.is_empty() {
-        accel_reason.clone()
-    } else {
-        format!("release {release}, {accel}: {accel_reason}")
-    }
+    let by = kernel.executed_by();
+    if kernel.has_machine() { format!("release {}, {by}", kernel.release) } else { by }
 }
 
 fn step_reason(step: &Step) -> &'static str {

@@ -41,10 +41,14 @@ fn kernels(out: &mut String, run: &Run) {
     push(out, "| kernel | release | accelerator | ready |\n|---|---|---|---|");
     for kernel in &run.kernels {
         let ready = kernel.boot_ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms} ms"));
-        let accel = format!("{}: {}", kernel.accel, kernel.accel_reason);
         push(
             out,
-            &format!("| {} | {} | {} | {ready} |", cell(&kernel.name), cell(&kernel.release), cell(&accel)),
+            &format!(
+                "| {} | {} | {} | {ready} |",
+                cell(&kernel.name),
+                cell(kernel.shown_release()),
+                cell(&kernel.executed_by())
+            ),
         );
     }
     push(out, "");

@@ -155,13 +155,13 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
     }
     push(out, &coverage(run));
     for kernel in &run.kernels {
-        if kernel.accel.is_empty() {
-            push(out, &format!("kernel {}: no machine: {}", kernel.name, one_line(&kernel.accel_reason)));
+        if !kernel.has_machine() {
+            push(out, &format!("kernel {}: {}", kernel.name, one_line(&kernel.executed_by())));
             continue;
         }
         let boot =
             kernel.boot_ms.map_or_else(|| "never ready".to_owned(), |ms| format!("ready after {ms} ms"));
-        let release = if kernel.release.is_empty() { "release unknown" } else { &kernel.release };
+        let release = kernel.shown_release();
         push(out, &format!("kernel {}: {release}, {boot}, isolation {}", kernel.name, kernel.isolation));
         push(out, &format!("accelerator {}: {}", kernel.accel, one_line(&kernel.accel_reason)));
         for blind in kernel.blindness() {

@@ -300,3 +300,17 @@ fn percentiles_are_of_the_nearest_rank(#[case] values: &[f64], #[case] expected:
     let found = Percentiles::of(values.iter().copied());
     assert_eq!(found.map(|found| (found.p50, found.p99)), expected);
 }
+
+#[test]
+fn a_kernel_without_a_machine_is_told_of_in_every_format() {
+    let mut run = run();
+    let name = run.kernels[0].name.clone();
+    run.kernels[0] = Kernel::unused(&name, "apt-get update failed");
+    let markdown = "| distro | release unknown | no machine: apt-get update failed | never |";
+    assert!(super::markdown::render(&run).contains(markdown), "{}", super::markdown::render(&run));
+    let junit = super::junit::render(&run);
+    assert!(junit.contains("name=\"distro (release unknown)\""), "{junit}");
+    assert!(junit.contains("value=\"no machine: apt-get update failed\""), "{junit}");
+    let ktap = super::ktap::render(&run);
+    assert!(ktap.contains("# no machine: apt-get update failed"), "{ktap}");
+}

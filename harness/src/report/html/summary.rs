@@ -114,7 +114,7 @@ fn bar<'a>(results: impl IntoIterator<Item = &'a Outcome> + Clone) -> Markup {
 
 fn card(run: &Run, kernel: &Kernel) -> Markup {
     let results = run.results.iter().filter(|result| result.kernel == kernel.name);
-    let release = if kernel.release.is_empty() { "release unknown" } else { &kernel.release };
+    let release = kernel.shown_release();
     html! {
         article.kernel {
             h2 { (kernel.name) }
@@ -128,7 +128,7 @@ fn card(run: &Run, kernel: &Kernel) -> Markup {
                         @if number > 0 { span.count { (tile(status)) " " (number) } " " }
                     }
                 }
-                dt { @if kernel.accel.is_empty() { "no machine" } @else { (kernel.accel) } }
+                dt { @if kernel.has_machine() { (kernel.accel) } @else { "no machine" } }
                 dd { (kernel.accel_reason) }
                 @if !kernel.isolation.is_empty() {
                     dt { "isolation" }
