@@ -80,7 +80,7 @@ const PROGRAMS: [&str; 49] = [
     "capsh",
 ];
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 /// Longer than anybody sits at a terminal.
 const SESSION: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -123,7 +123,7 @@ pub(crate) fn start(kernel: &str, modules: &[&str], install: bool) -> Result<Mac
             is_ready,
         };
         config.accelerator = accel::choose(accel::Request::Auto, &config, &cache, &progress)?.accelerator;
-        Template::ensure(&config, &cache, PATIENCE, &progress)?.start_on_terminal()
+        Template::ensure(&config, &cache, TIMEOUT, &progress)?.start_on_terminal()
     })();
     drop(progress);
     machine.map_err(lost)

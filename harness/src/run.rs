@@ -1,18 +1,18 @@
 //! A run: scenarios on kernels, each in a virtual machine, to a report.
 //!
 //! ```text
-//! Options ─▶ Pool ─▶ Steady (KVM may fail) ─▶ Line, for each kernel:
+//! Options ─▶ Pool ─▶ WithFallback (KVM may fail) ─▶ KernelRun, for each kernel:
 //!                      Testbed (all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
 //! ```
 
 pub(crate) mod drive;
+mod fallback;
 mod history;
 mod keep;
+mod kernel_run;
 mod pool;
 mod queue;
-mod schedule;
 pub(crate) mod source;
-mod steady;
 mod tap;
 pub(crate) mod testbed;
 mod turns;

@@ -10,7 +10,7 @@
 //! - [`kernel`], [`modules`], `module_files`, [`initramfs`], [`userland`], `compression`, `prepare`: what is booted
 //! - [`qemu`], [`accel`], `accelerator`: what it is booted by
 //! - [`machine`], `ending`: a machine that runs, and how it ends
-//! - `template`, `zygote`, [`fork`]: machines that begin where another one was stopped
+//! - `template`, `fork_server`, [`fork`]: machines that begin where another one was stopped
 //! - [`cache`], `process`, [`text`], `umask`: files, programs and words of this machine
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ pub mod cache;
 mod compression;
 mod ending;
 mod error;
+mod fork_server;
 pub mod initramfs;
 pub mod kernel;
 pub mod machine;
@@ -32,12 +33,12 @@ mod template;
 pub mod text;
 mod umask;
 pub mod userland;
-mod zygote;
 
 pub use cache::Cache;
 pub use ending::Ending;
 pub use error::{Error, Result};
 pub use fork::Unforkable;
+pub use fork_server::ForkServer;
 pub use initramfs::Initramfs;
 pub use kernel::Kernel;
 pub use machine::{Config, Machine, Phases};
@@ -46,7 +47,6 @@ pub use process::Tool;
 pub use qemu::Qemu;
 pub use template::Template;
 pub use umask::keep_others_from_writing;
-pub use zygote::Zygote;
 
 /// Is told what takes time, before it begins: `fetching linux-image-6.1.0-1-amd64`.
 pub trait Progress {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::{Scratch, Stamp, sha256_of};
 use crate::machine::arguments::{Role, Screen, arguments, fd};
-use crate::{Cache, Config, Ending, Error, Machine, Progress, Result, Zygote};
+use crate::{Cache, Config, Ending, Error, ForkServer, Machine, Progress, Result};
 use fork::seccomp;
 
 /// Raised when a template that an older version of this program made must not be used any more.
@@ -21,7 +21,7 @@ const FORMAT: &str = "1";
 /// Disk that all templates together may take.
 const LIMIT: u64 = 2 << 30;
 /// Saving and restoring take milliseconds; a host that swaps may need longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A saved machine. Its files stay open: it works on even if it is deleted from the cache.
 #[derive(Debug)]
@@ -47,11 +47,11 @@ struct Record {
 
 impl Template {
     /// The template of this configuration: from the cache if it is there and undamaged, else booted and saved. It is
-    /// ready when it says so, for which it has `patience`. It may say no more after that, unasked.
+    /// ready when it says so, for which it has `timeout`. It may say no more after that, unasked.
     pub fn ensure(
         config: &Config,
         cache: &Cache,
-        patience: Duration,
+        timeout: Duration,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let key = key(config)?;
@@ -66,7 +66,7 @@ impl Template {
         }
         progress.step("booting the template");
         let scratch = cache.scratch()?;
-        let record = make(config, key, &scratch, patience)?;
+        let record = make(config, key, &scratch, timeout)?;
         cache.put(&scratch.path().join("record.json"), &record)?;
         scratch.publish(&place)?;
         cache.prune("templates", &place, LIMIT)?;
@@ -90,19 +90,19 @@ impl Template {
     ///
     /// # Errors
     /// What the exercise came to, or what keeps the machine from being started, stopped or copied.
-    pub fn zygote<E: From<Error>>(
+    pub fn fork_server<E: From<Error>>(
         &self,
         exercise: impl FnOnce(&mut Machine) -> std::result::Result<(), E>,
-    ) -> std::result::Result<Zygote, E> {
-        let (hatch, hatch_end) = UnixStream::pair().map_err(Error::io("open", "a socket"))?;
-        let mut inherited = vec![FdMapping { parent_fd: hatch_end.into(), child_fd: fd::HATCH }];
+    ) -> std::result::Result<ForkServer, E> {
+        let (side_channel, side_channel_end) = UnixStream::pair().map_err(Error::io("open", "a socket"))?;
+        let mut inherited = vec![FdMapping { parent_fd: side_channel_end.into(), child_fd: fd::HATCH }];
         if self.config.qemu.waits_by_io_uring() {
             let filter = seccomp::without_io_uring().map_err(Error::io("make", "a seccomp filter"))?;
             inherited.push(FdMapping { parent_fd: filter.into(), child_fd: fd::FILTER });
         }
         let mut machine = self.start_with(Screen::Kept, inherited)?;
         exercise(&mut machine)?;
-        Ok(Zygote::new(machine, hatch, &self.config, PATIENCE)?)
+        Ok(ForkServer::new(machine, side_channel, &self.config, TIMEOUT)?)
     }
 
     fn start_with(&self, screen: Screen, inherited: Vec<FdMapping>) -> Result<Machine> {
@@ -110,7 +110,7 @@ impl Template {
         // Opened anew, for a position of its own: QEMU reads it from the start.
         let state = Path::new("/proc/self/fd").join(self.state.as_raw_fd().to_string());
         let state = File::open(&state).map_err(Error::io("open", &state))?;
-        Machine::restore(&self.config, ram, state, screen, inherited, Instant::now() + PATIENCE)
+        Machine::restore(&self.config, ram, state, screen, inherited, Instant::now() + TIMEOUT)
     }
 
     /// SHA-256, in hexadecimal, of all that it depends on: a template with another key is another machine.
@@ -171,7 +171,7 @@ fn name(key: &[String]) -> String {
 }
 
 /// Boots, waits for the first line, saves.
-fn make(config: &Config, key: Vec<String>, scratch: &Scratch, patience: Duration) -> Result<Record> {
+fn make(config: &Config, key: Vec<String>, scratch: &Scratch, timeout: Duration) -> Result<Record> {
     let (ram_path, state) = (scratch.path().join("ram"), scratch.path().join("state"));
     let ram = File::options().read(true).write(true).create_new(true).open(&ram_path);
     let ram = ram.map_err(Error::io("create", &ram_path))?;
@@ -181,10 +181,10 @@ fn make(config: &Config, key: Vec<String>, scratch: &Scratch, patience: Duration
     let inherited = state_file.try_clone().map_err(Error::io("open", &state))?;
     let full = |error| no_room(error, &ram_path);
     let mut machine = Machine::boot_template(config, ram, inherited)?;
-    let ready = machine.wait_until_ready(Instant::now() + patience);
+    let ready = machine.wait_until_ready(Instant::now() + timeout);
     let ready_line = ready.map_err(|ending| full(machine.not_ready(ending)))?;
     let boot_ms = machine.boot_time().unwrap_or_default().as_millis();
-    machine.save(&config.qemu, &state_file, &state, Instant::now() + PATIENCE).map_err(full)?;
+    machine.save(&config.qemu, &state_file, &state, Instant::now() + TIMEOUT).map_err(full)?;
     Ok(Record {
         key,
         ready_line,

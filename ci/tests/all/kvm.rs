@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::own_cache;
 
-/// Scenarios of a run, on one lane: so few that each clone is a QEMU that is started.
+/// Scenarios of a run, on one worker: so few that each clone is a QEMU that is started.
 const COUNT: usize = 3;
 
 /// A cache, scenarios, and QEMU's stand-in.

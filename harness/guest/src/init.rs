@@ -19,9 +19,9 @@ use sys::{Errno, Signal, memory_file, signal};
 
 use super::boot;
 use super::channel::Channel;
+use super::oom::OutOfMemory;
 use super::oracles::Watch;
 use super::runner::{self, LOOK, Told};
-use super::shield::OutOfMemory;
 use super::world::World;
 use protocol::event::{Event, Outcome};
 use protocol::plan::{After, Request, Run};

@@ -16,30 +16,30 @@
 //!
 //! - [`init`], `boot`, `world`, `channel`: PID 1
 //! - `oracles`: what it looks at after each scenario
-//! - `runner`, `needs`, `cast`, `undo`, `inheritable`, `shield`, `skeleton`: one scenario
-//! - `player`, `link`, `look`: a probe, seen from the runner
+//! - `runner`, `needs`, `actors`, `undo`, `inheritable`, `oom`, `skeleton`: one scenario
+//! - `actor`, `link`, `look`: a probe, seen from the runner
 //! - [`probe`], `order`, `ops`, `refusal`, `child`, `parse`: a probe
 #![forbid(unsafe_code)]
 
 pub mod init;
 pub mod probe;
 
+mod actor;
+mod actors;
 mod boot;
-mod cast;
 mod channel;
 mod child;
 mod inheritable;
 mod link;
 mod look;
 mod needs;
+mod oom;
 mod ops;
 mod oracles;
 mod order;
 mod parse;
-mod player;
 mod refusal;
 mod runner;
-mod shield;
 mod skeleton;
 mod undo;
 mod world;

@@ -7,8 +7,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::order::{Order, Reply, Stranger};
-use super::shield::Shield;
+use super::oom::OomProtection;
+use super::order::{Order, OtherUser, Reply};
 use protocol::operation::Operation;
 
 const CONSOLE: &str = "/dev/console";
@@ -18,7 +18,7 @@ const LONGEST: u64 = 16 << 20;
 /// A probe to ask.
 pub(super) struct Link {
     stream: BufReader<UnixStream>,
-    shield: Shield,
+    protection: OomProtection,
 }
 
 /// Why there is no reply.
@@ -37,7 +37,7 @@ impl Link {
     pub(super) fn new() -> io::Result<(Link, [OwnedFd; 3])> {
         let (ours, theirs) = UnixStream::pair()?;
         let console = File::options().write(true).open(CONSOLE)?;
-        let link = Link { stream: BufReader::new(ours), shield: Shield::new()? };
+        let link = Link { stream: BufReader::new(ours), protection: OomProtection::new()? };
         Ok((link, [theirs.try_clone()?.into(), theirs.into(), console.into()]))
     }
 
@@ -45,11 +45,11 @@ impl Link {
     pub(super) fn ask(
         &mut self,
         operation: &Operation,
-        stranger: Option<Stranger>,
+        other_user: Option<OtherUser>,
         deadline: Instant,
     ) -> Result<Reply, Lost> {
-        let Link { stream, shield } = self;
-        let asked = shield.under(|| Ok(exchange(stream, operation, stranger, deadline)));
+        let Link { stream, protection } = self;
+        let asked = protection.under(|| Ok(exchange(stream, operation, other_user, deadline)));
         asked.unwrap_or_else(|error| Err(error.into()))
     }
 
@@ -77,7 +77,7 @@ impl From<io::Error> for Lost {
 fn exchange(
     stream: &mut BufReader<UnixStream>,
     operation: &Operation,
-    stranger: Option<Stranger>,
+    other_user: Option<OtherUser>,
     deadline: Instant,
 ) -> Result<Reply, Lost> {
     unasked(stream)?;
@@ -85,7 +85,7 @@ fn exchange(
     let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     stream.get_ref().set_read_timeout(Some(left))?;
     let nonce = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
-    let mut line = serde_json::to_vec(&Order { nonce, operation: operation.clone(), stranger })
+    let mut line = serde_json::to_vec(&Order { nonce, operation: operation.clone(), other_user })
         .map_err(io::Error::from)?;
     line.push(b'\n');
     stream.get_mut().write_all(&line)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::player::{NoReply, Player};
+use super::actor::{ActorProcess, NoReply};
 use protocol::event::Outcome;
 use protocol::operation::{Operation, Subject};
 
@@ -22,14 +22,14 @@ const LOOKS: [(&str, Operation); 8] = [
     ("cgroup", Operation::Cgroup),
 ];
 /// For a probe that may be hanging in its last step: what is left is for another one.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a probe sees. One that does not answer is told of as `probe`, and another in the same place is asked.
-pub(super) fn at(player: &mut Player, deadline: Instant) -> Facts {
+pub(super) fn at(acting: &mut ActorProcess, deadline: Instant) -> Facts {
     let mut facts = Facts::new();
-    if let Err(reason) = ask(player, (Instant::now() + PATIENCE).min(deadline), &mut facts) {
+    if let Err(reason) = ask(acting, (Instant::now() + TIMEOUT).min(deadline), &mut facts) {
         facts.insert("probe".into(), Outcome::Broken(reason.words()));
-        note(player.another().and_then(|another| ask_once(another, deadline, &mut facts)), &mut facts);
+        note(acting.another().and_then(|another| ask_once(another, deadline, &mut facts)), &mut facts);
     }
     facts
 }
@@ -37,19 +37,19 @@ pub(super) fn at(player: &mut Player, deadline: Instant) -> Facts {
 /// What a probe on the host sees, where no step needed one.
 pub(super) fn at_host(deadline: Instant) -> Facts {
     let mut facts = Facts::new();
-    let host = Player::host().map_err(NoReply::from);
+    let host = ActorProcess::host().map_err(NoReply::from);
     note(host.and_then(|host| ask_once(host, deadline, &mut facts)), &mut facts);
     facts
 }
 
-fn ask_once(mut player: Player, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
-    ask(&mut player, deadline, facts)?;
-    player.stop()
+fn ask_once(mut acting: ActorProcess, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
+    ask(&mut acting, deadline, facts)?;
+    acting.stop()
 }
 
-fn ask(player: &mut Player, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
+fn ask(acting: &mut ActorProcess, deadline: Instant, facts: &mut Facts) -> Result<(), NoReply> {
     for (word, operation) in LOOKS {
-        facts.insert(word.to_owned(), player.ask(&operation, deadline)?.outcome);
+        facts.insert(word.to_owned(), acting.ask(&operation, deadline)?.outcome);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::ops;
 use protocol::plan::Need;
 
 /// A system call that waits is there. One that is not is told of at once, on a machine whose host may have little time for it.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `None` if the need is met, else what was looked for.
 pub(super) fn unmet(need: &Need) -> io::Result<Option<String>> {
@@ -145,7 +145,7 @@ fn has_syscall(number: i64) -> io::Result<bool> {
         }
         Birth::Parent(pid) => pid,
     };
-    if !process::ends_within(pid, PATIENCE)? {
+    if !process::ends_within(pid, TIMEOUT)? {
         signal::kill(pid, Signal::SIGKILL)?;
     }
     Ok(process::wait(pid)? != Status::Exited(NO_SUCH_CALL))

@@ -10,7 +10,7 @@ mod net;
 mod process;
 mod program;
 
-pub(super) use exercise::{cannot_exercise, needs_stranger};
+pub(super) use exercise::{cannot_exercise, needs_other_user};
 pub(super) use program::{ARGUMENT as WHO, introduce};
 
 use std::net::TcpListener;
@@ -19,7 +19,7 @@ use serde_json::Value;
 use sys::probe::ipc::Kind;
 use sys::{self};
 
-use super::order::Stranger;
+use super::order::OtherUser;
 pub(super) use super::refusal::{Done, Refusal, outcome};
 use protocol::operation::Operation;
 
@@ -28,7 +28,7 @@ use protocol::operation::Operation;
 pub(super) struct State {
     listeners: Vec<TcpListener>,
     /// Of the operation that is performed: a process of another user.
-    pub(super) stranger: Option<Stranger>,
+    pub(super) other_user: Option<OtherUser>,
 }
 
 /// Performs one operation in this process.
@@ -81,7 +81,7 @@ pub(super) fn perform(operation: &Operation, state: &mut State) -> Done {
         Op::RemoveLink(name) => net::remove_link(name),
         Op::SetLink(link) => net::set_link(link),
         Op::AddAddress(address) => net::add_address(address),
-        Op::Exercise(capability) => exercise::perform(capability, state.stranger.as_ref()),
+        Op::Exercise(capability) => exercise::perform(capability, state.other_user.as_ref()),
         Op::Syscall(call) => process::syscall(call),
         Op::Start(_) | Op::Stop(_) => {
             Err(Refusal::Broken("only the host starts and stops containers".into()))

@@ -100,16 +100,16 @@ impl<'a> Watch<'a> {
         settling: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<Oracles> {
         let mut left_behind = faults;
-        let mut patience = SETTLE;
+        let mut timeout = SETTLE;
         for _ in 0..LAYERS {
-            let left = self.settle(patience)?;
+            let left = self.settle(timeout)?;
             if left.is_empty() {
                 break;
             }
             left_behind.extend(left.iter().map(ToString::to_string));
             // The next scenario is not to be blamed for this one's.
             sweep::remove(self.world, &left)?;
-            patience = REAPED;
+            timeout = REAPED;
         }
         left_behind.extend(self.namespaces_left(made, settling)?);
         let now = Inventory::take(self.world, &self.baseline)?;
@@ -139,9 +139,9 @@ impl<'a> Watch<'a> {
     }
 
     /// What is still left after some time.
-    fn settle(&self, patience: Duration) -> io::Result<Vec<Item>> {
+    fn settle(&self, timeout: Duration) -> io::Result<Vec<Item>> {
         let mut left = Vec::new();
-        wait_until(patience, || {
+        wait_until(timeout, || {
             left = Inventory::take(self.world, &self.baseline)?.since(&self.baseline);
             Ok(left.is_empty())
         })?;
@@ -189,8 +189,8 @@ fn taint() -> io::Result<Option<u64>> {
 }
 
 /// Asks again and again, at most so long. Whether it is so.
-fn wait_until(patience: Duration, mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
-    let deadline = Instant::now() + patience;
+fn wait_until(timeout: Duration, mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
+    let deadline = Instant::now() + timeout;
     let mut pause = Duration::from_millis(2);
     loop {
         let so = is_so()?;

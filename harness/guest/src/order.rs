@@ -13,12 +13,12 @@ pub(super) struct Order {
     pub(super) nonce: u64,
     pub(super) operation: Operation,
     /// For an operation that needs one.
-    pub(super) stranger: Option<Stranger>,
+    pub(super) other_user: Option<OtherUser>,
 }
 
 /// A process of another user in the same container.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Stranger {
+pub(super) struct OtherUser {
     /// As the probe numbers it.
     pub(super) pid: i32,
     /// A file of its own, if it could make one.

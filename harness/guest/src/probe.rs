@@ -24,8 +24,8 @@ pub fn serve() -> Result<(), Box<dyn Error>> {
     task::set_name(c"probe")?;
     let mut state = State::default();
     for line in io::stdin().lock().lines() {
-        let Order { nonce, operation, stranger } = serde_json::from_str(&line?)?;
-        state.stranger = stranger;
+        let Order { nonce, operation, other_user } = serde_json::from_str(&line?)?;
+        state.other_user = other_user;
         let started = Instant::now();
         let outcome = ops::outcome(ops::perform(&operation, &mut state));
         let us = u64::try_from(started.elapsed().as_micros())?;

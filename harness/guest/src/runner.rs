@@ -12,12 +12,12 @@ use serde_json::json;
 use sys::probe::machine;
 use sys::{self, Signal, signal};
 
-use super::cast::Cast;
+use super::actor::NoReply;
+use super::actors::Actors;
 use super::inheritable;
 use super::needs;
+use super::oom::{OomProtection, OutOfMemory};
 use super::order::Reply;
-use super::player::NoReply;
-use super::shield::{OutOfMemory, Shield};
 use super::undo::Undo;
 use protocol::event::{Event, Outcome};
 use protocol::operation::{Operation, Subject};
@@ -46,8 +46,8 @@ pub(super) enum Told {
 /// Runs the scenario in this process, which has to end with the code that this returns.
 pub(super) fn run(plan: Plan, after: After, events: UnixStream, memory: OutOfMemory) -> i32 {
     let deadline = Instant::now() + Duration::from_millis(plan.deadline_ms);
-    let (cast, undo) = (Cast::default(), Undo::default());
-    let mut runner = Runner { plan, after, events, deadline, memory, cast, undo };
+    let (actors, undo) = (Actors::default(), Undo::default());
+    let mut runner = Runner { plan, after, events, deadline, memory, actors, undo };
     match runner.carry_out() {
         Ok(()) => 0,
         Err(error) => {
@@ -66,7 +66,7 @@ struct Runner {
     events: UnixStream,
     deadline: Instant,
     memory: OutOfMemory,
-    cast: Cast,
+    actors: Actors,
     undo: Undo,
 }
 
@@ -76,7 +76,7 @@ impl Runner {
         machine::reap_children_by_hand()?;
         // As many a caller of a runtime does, by nohup(1) or without meaning to: a container that inherits it is seen to.
         signal::ignore(Signal::SIGUSR2)?;
-        let mut shield = Shield::new()?;
+        let mut protection = OomProtection::new()?;
         let _inherited = inheritable::open()?;
         if self.needs_are_met()? {
             self.build_containers()?;
@@ -86,7 +86,7 @@ impl Runner {
                 After::Look => self.look()?,
                 After::Keep => self.keep()?,
             }
-            shield.under(|| self.take_down())?;
+            protection.under(|| self.take_down())?;
         }
         self.tell(&Told::Done)
     }
@@ -131,7 +131,7 @@ impl Runner {
         let Some(container) = self.plan.containers.iter().find(|container| container.name == name) else {
             return Ok(Outcome::Broken(format!("the scenario has no container `{name}`")));
         };
-        match self.cast.build(name, &container.spec) {
+        match self.actors.build(name, &container.spec) {
             Ok(pid) => {
                 self.event(Event::Built { container: name.into(), pid })?;
                 Ok(Outcome::Value(json!({ "pid": pid })))
@@ -147,7 +147,7 @@ impl Runner {
     fn perform_steps(&mut self) -> io::Result<()> {
         for (index, step) in (0u32..).zip(self.plan.steps.clone()) {
             if let Actor::Container(name) = &step.actor
-                && self.cast.was_not_built(name)
+                && self.actors.was_not_built(name)
             {
                 continue;
             }
@@ -163,7 +163,7 @@ impl Runner {
         let started = Instant::now();
         let done = match &step.operation {
             Operation::Start(name) => Ok(self.build(name)?),
-            Operation::Stop(name) => self.cast.stop(name).map(Outcome::Value),
+            Operation::Stop(name) => self.actors.stop(name).map(Outcome::Value),
             _ => match self.hand_over(step) {
                 Ok(Reply { outcome, us, .. }) => return Ok((outcome, us)),
                 Err(none) => Err(none),
@@ -200,9 +200,9 @@ impl Runner {
             self.undo.before(&operation);
         }
         match (&actor, exec) {
-            (Actor::Host, _) => self.cast.ask_host(&operation, self.deadline),
-            (Actor::Container(name), false) => self.cast.ask(name, &operation, self.deadline),
-            (Actor::Container(name), true) => self.cast.exec(name, &operation, self.deadline),
+            (Actor::Host, _) => self.actors.ask_host(&operation, self.deadline),
+            (Actor::Container(name), false) => self.actors.ask(name, &operation, self.deadline),
+            (Actor::Container(name), true) => self.actors.exec(name, &operation, self.deadline),
         }
     }
 
@@ -213,7 +213,7 @@ impl Runner {
             Operation::Setns(setns) => self.resolve_subject(&mut setns.of),
             Operation::Kill(kill) => {
                 if let Some(name) = kill.container.take() {
-                    kill.pid = Some(self.cast.pid(&name)?);
+                    kill.pid = Some(self.actors.pid(&name)?);
                 }
                 Ok(())
             }
@@ -223,7 +223,7 @@ impl Runner {
 
     fn resolve_subject(&mut self, subject: &mut Subject) -> Result<(), NoReply> {
         if let Subject::Container(name) = subject {
-            *subject = if name == "host" { Subject::Init } else { Subject::Pid(self.cast.pid(name)?) };
+            *subject = if name == "host" { Subject::Init } else { Subject::Pid(self.actors.pid(name)?) };
         }
         Ok(())
     }
@@ -231,7 +231,7 @@ impl Runner {
     /// Tells how everyone looks.
     fn look(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + LOOK;
-        let looks = self.cast.look(deadline);
+        let looks = self.actors.look(deadline);
         looks.into_iter().try_for_each(|(actor, facts)| self.event(Event::Look { actor, facts }))
     }
 
@@ -244,7 +244,7 @@ impl Runner {
     }
 
     fn take_down(&mut self) -> io::Result<()> {
-        for none in self.cast.take_down() {
+        for none in self.actors.take_down() {
             match none {
                 NoReply::Forged(reason) => self.event(Event::Lost { reason })?,
                 NoReply::Broken(fault) | NoReply::NoActor(fault) => self.tell(&Told::Fault(fault))?,

@@ -20,7 +20,7 @@ const CONTAINERS: usize = 8;
 /// The kernel takes namespaces down some time after their last process has ended; the next container is not to pay for it.
 const PAUSE: Duration = Duration::from_millis(20);
 /// A container that is silent for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) const START: &str = "container until its program runs";
 /// Not what the kernel does afterwards: it takes the namespaces down, and is done with the link.
@@ -37,8 +37,8 @@ pub(super) fn measure(nsrun: &Path, samples: usize, rows: &mut Vec<Row>) {
     let measured = tempfile::tempdir().and_then(|folder| {
         let nsrun = Installed::copy(nsrun)?;
         // Namespaces and priorities belong to a thread, and end with it.
-        let lane = || Stage::set(folder.path()).map(|stage| contest(&stage, &nsrun.program, samples));
-        std::thread::scope(|scope| scope.spawn(lane).join().expect("a lane does not panic"))
+        let worker = || Stage::set(folder.path()).map(|stage| contest(&stage, &nsrun.program, samples));
+        std::thread::scope(|scope| scope.spawn(worker).join().expect("a worker does not panic"))
     });
     match measured {
         Ok(found) => rows.extend(found),
@@ -158,7 +158,7 @@ fn time(command: &[OsString]) -> Result<(Duration, Duration), String> {
     let (mut ours, theirs) = UnixStream::pair().map_err(io)?;
     let (mut words, said) = UnixStream::pair().map_err(io)?;
     for stream in [&ours, &words] {
-        stream.set_read_timeout(Some(PATIENCE)).map_err(io)?;
+        stream.set_read_timeout(Some(TIMEOUT)).map_err(io)?;
     }
     let begun = Instant::now();
     let mut command = Command::new(program);

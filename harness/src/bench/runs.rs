@@ -20,7 +20,7 @@ const RUN: &str = "run";
 const COMMAND: &str = "a few scenarios, with cargo";
 const ALL: &str = "every scenario";
 
-fn lanes(jobs: usize) -> String {
+fn workers(jobs: usize) -> String {
     if jobs == 1 { "1 job".to_owned() } else { format!("{jobs} jobs") }
 }
 
@@ -29,7 +29,7 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     let cold = find(rows, BOOT, READY).cloned();
     let jobs = lab.options.run.jobs;
     let all = timed(lab, &lab.options.scenarios, jobs, lab.options.run.isolation)?;
-    let note = format!("{} scenarios, {}", lab.options.scenarios.len(), lanes(jobs));
+    let note = format!("{} scenarios, {}", lab.options.scenarios.len(), workers(jobs));
     rows.push(Row::times(RUN, ALL, &[all]).note(note).compared(cold.as_ref()));
     // Once before it counts: cargo may have something to build.
     typed(lab)?;
@@ -39,7 +39,7 @@ pub(super) fn measure(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     Ok(())
 }
 
-/// A trivial scenario again and again: a clone for each on one lane and on all, and as runs share them here, in turns.
+/// A trivial scenario again and again: a clone for each on one worker and on all, and as runs share them here, in turns.
 fn rates(lab: &Lab<'_>, rows: &mut Vec<Row>) -> Result<(), Error> {
     let trivial = lab.trivial()?;
     let jobs = lab.options.run.jobs;
@@ -83,7 +83,7 @@ impl Way {
     }
 
     fn name(&self) -> String {
-        format!("isolation {}, {}", self.isolation.word(), lanes(self.jobs))
+        format!("isolation {}, {}", self.isolation.word(), workers(self.jobs))
     }
 
     fn rate(&self) -> Row {

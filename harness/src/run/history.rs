@@ -1,4 +1,4 @@
-//! How long each scenario took when it was last run: the longest begin first, so that no lane works alone at the end.
+//! How long each scenario took when it was last run: the longest begin first, so that no worker works alone at the end.
 
 use std::collections::BTreeMap;
 

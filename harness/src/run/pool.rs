@@ -1,15 +1,15 @@
-//! All scenarios on all kernels, on as many machines at a time as there are jobs. Each lane makes another kernel ready, or
+//! All scenarios on all kernels, on as many machines at a time as there are jobs. Each worker makes another kernel ready, or
 //! runs the scenario that will take longest, so that none works alone at the end.
 
 use std::collections::BTreeMap;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 
+use super::fallback::WithFallback;
 use super::history::History;
+use super::kernel_run::lost;
 use super::queue::{Job, Queue, Stage};
-use super::schedule::lost;
 use super::source::Guest;
-use super::steady::Steady;
 use super::testbed::Testbed;
 use super::{Context, Options};
 use crate::isolation::Isolation;
@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::report::{self, Outcome};
 use crate::scenario::Scenario;
 
-/// What the lanes share.
+/// What the workers share.
 pub(super) struct Pool<'a> {
     scenarios: &'a [Scenario],
     context: Context<'a>,
@@ -30,7 +30,7 @@ struct Kernel<'a> {
     name: &'a str,
     /// Positions of the scenarios that are run on it.
     part: Vec<usize>,
-    line: OnceLock<Steady<'a>>,
+    line: OnceLock<WithFallback<'a>>,
     /// Why scenarios were not run on it.
     lost: OnceLock<vm::Error>,
 }
@@ -57,22 +57,22 @@ impl<'a> Pool<'a> {
     /// Kernels and results, in the order of kernels and scenarios. A kernel that cannot be had, or that never gets ready, costs
     /// its own scenarios.
     pub(super) fn run(self) -> (Vec<report::Kernel>, Vec<Outcome>) {
-        let lanes = self.lanes().clamp(1, self.total().max(1));
+        let workers = self.workers().clamp(1, self.total().max(1));
         let done = std::thread::scope(|scope| {
-            let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(|| self.work())).collect();
-            // A lane that panicked ended the others: it is told as if it had been this thread.
-            lanes
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work())).collect();
+            // A worker that panicked ended the others: it is told as if it had been this thread.
+            workers
                 .into_iter()
-                .flat_map(|lane| lane.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .flat_map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect()
         });
         self.tell_not_repeated();
         self.results(done)
     }
 
-    /// While a machine waits it needs a lane, and its turn is another's. One that scenarios share is kept by its lane, and
+    /// While a machine waits it needs a worker, and its turn is another's. One that scenarios share is kept by its worker, and
     /// takes memory. Who asks for one machine at a time gets no more, one after another.
-    fn lanes(&self) -> usize {
+    fn workers(&self) -> usize {
         let Options { jobs, isolation, .. } = self.context.options;
         match isolation {
             Isolation::Clone | Isolation::Boot if *jobs > 1 => jobs * 2,
@@ -80,7 +80,7 @@ impl<'a> Pool<'a> {
         }
     }
 
-    /// One lane: does what comes next until there is nothing.
+    /// One worker: does what comes next until there is nothing.
     fn work(&self) -> Vec<Done> {
         let _watch = self.queue.watch();
         let mut kept: Option<(usize, Guest)> = None;
@@ -129,10 +129,15 @@ impl<'a> Pool<'a> {
     }
 
     /// Makes all that is not in the cache: the kernel itself, its initramfs, its template.
-    fn line_of(&self, name: &str, scenarios: usize, progress: &dyn vm::Progress) -> vm::Result<Steady<'a>> {
+    fn line_of(
+        &self,
+        name: &str,
+        scenarios: usize,
+        progress: &dyn vm::Progress,
+    ) -> vm::Result<WithFallback<'a>> {
         let Context { options, cache, .. } = self.context;
         let testbed = Testbed::prepare(name, self.scenarios, options, cache, progress)?;
-        Steady::open(testbed, scenarios, self.context, progress)
+        WithFallback::open(testbed, scenarios, self.context, progress)
     }
 
     /// What was not run yet on this kernel will not be.
@@ -146,7 +151,7 @@ impl<'a> Pool<'a> {
     /// What did not pass and was not run again.
     fn tell_not_repeated(&self) {
         for Kernel { name, line, .. } in &self.kernels {
-            let left = line.get().map_or(0, Steady::not_repeated);
+            let left = line.get().map_or(0, WithFallback::not_repeated);
             if left > 0 {
                 self.context.progress.warn(&format!(
                     "{name}: {left} more that did not pass were not run again in a cold boot: one of each reason is, and no more \
@@ -176,7 +181,7 @@ impl<'a> Pool<'a> {
         (self.kernels.iter().map(Kernel::told).collect(), results)
     }
 
-    fn line(&self, kernel: usize) -> &Steady<'a> {
+    fn line(&self, kernel: usize) -> &WithFallback<'a> {
         self.kernels[kernel].line.get().expect("scenarios are taken of open kernels")
     }
 

@@ -1,8 +1,8 @@
-//! What the lanes of a run have still to do: which does what next, and how they wait for one another.
+//! What the workers of a run have still to do: which does what next, and how they wait for one another.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// What is still to be done, by all lanes.
+/// What is still to be done, by all workers.
 pub(super) struct Queue {
     todo: Mutex<Todo>,
     /// A kernel has become ready, or is lost; or the run is.
@@ -14,7 +14,7 @@ struct Todo {
     stages: Vec<Stage>,
     /// Scenarios that were begun, of all kernels.
     taken: usize,
-    /// A lane panicked: nobody will see what comes of the rest.
+    /// A worker panicked: nobody will see what comes of the rest.
     given_up: bool,
 }
 
@@ -24,8 +24,8 @@ impl Queue {
         Queue { todo: Mutex::new(Todo { stages, taken: 0, given_up: false }), changed: Condvar::new() }
     }
 
-    /// What a lane does next, that keeps a machine with that kernel, and how many scenarios were begun then. Waits for a
-    /// kernel that another lane makes ready.
+    /// What a worker does next, that keeps a machine with that kernel, and how many scenarios were begun then. Waits for a
+    /// kernel that another worker makes ready.
     pub(super) fn next(&self, kept: Option<usize>) -> Option<(Job, usize)> {
         let mut todo = self.todo();
         while !todo.given_up {
@@ -51,7 +51,7 @@ impl Queue {
         self.todo().stages[kernel].longest().is_some()
     }
 
-    /// For as long as a lane is at work: if it panics, no other waits for it, or goes on.
+    /// For as long as a worker is at work: if it panics, no other waits for it, or goes on.
     pub(super) fn watch(&self) -> Watch<'_> {
         Watch(self)
     }
@@ -74,17 +74,17 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// A kernel, as lanes see it.
+/// A kernel, as workers see it.
 pub(super) enum Stage {
     /// Nobody has begun to make it ready.
     Asked,
-    /// A lane makes it ready.
+    /// A worker makes it ready.
     Opening,
     /// It is ready, and these scenarios are left: how long each will take, and its position. The longest is last.
     Open(Vec<(u64, usize)>),
 }
 
-/// What a lane does next.
+/// What a worker does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Job {
     /// Make the kernel at this position ready.
@@ -111,7 +111,7 @@ impl Stage {
 }
 
 impl Todo {
-    /// A lane that keeps a machine goes on with it. Else a kernel that is not ready goes first, for whoever has nothing to
+    /// A worker that keeps a machine goes on with it. Else a kernel that is not ready goes first, for whoever has nothing to
     /// do would wait for it at the end.
     fn take(&mut self, kept: Option<usize>) -> Option<Job> {
         if let Some(job) = kept.and_then(|kernel| self.take_of(kernel)) {
@@ -182,7 +182,7 @@ mod tests {
         let other = queue.clone();
         thread::spawn(move || {
             let first = other.next(None);
-            // Nothing is left but what the first lane makes ready: this one waits.
+            // Nothing is left but what the first worker makes ready: this one waits.
             let then = other.next(None);
             say.send((first, then))
         });
@@ -192,7 +192,7 @@ mod tests {
             panic!("the kernel is not made ready");
         });
         panic.join().unwrap_err();
-        // Far longer than it takes: only a lane that waits for ever says nothing.
+        // Far longer than it takes: only a worker that waits for ever says nothing.
         let (_, then) = said.recv_timeout(Duration::from_secs(60)).unwrap();
         assert_eq!(then, None);
     }

@@ -4,7 +4,7 @@ use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use vm::accel::Accelerator;
-use vm::{Cache, Config, Ending, Error, Machine, Template, Zygote};
+use vm::{Cache, Config, Ending, Error, ForkServer, Machine, Template};
 
 use super::warm::{self, Cold};
 use crate::isolation::Isolation;
@@ -12,14 +12,14 @@ use protocol::event::{Envelope, Event, Ready};
 
 /// A guest under emulation on a busy host is ready after seconds, on one that is overloaded after a minute or two; what is not
 /// after this long never is. On KVM it is ready in a second or two.
-fn patience(accelerator: Accelerator) -> Duration {
+fn timeout(accelerator: Accelerator) -> Duration {
     Duration::from_secs(match accelerator {
         Accelerator::Kvm => 60,
         Accelerator::Tcg => 180,
     })
 }
 
-const NO_PANIC: &str = "no lane panics while it starts a machine";
+const NO_PANIC: &str = "no worker panics while it starts a machine";
 
 /// Gives machines that wait for a request.
 pub(crate) enum Source {
@@ -30,14 +30,14 @@ pub(crate) enum Source {
 /// A template, and what its clones are copied from if they begin warm.
 pub(crate) struct Clones {
     pub(crate) template: Template,
-    zygote: RwLock<Option<Zygote>>,
+    fork_server: RwLock<Option<ForkServer>>,
     ready: Ready,
 }
 
 impl Clones {
     fn machine(&self) -> vm::Result<Guest> {
-        let zygote = self.zygote.read().expect(NO_PANIC);
-        let machine = zygote.as_ref().map_or_else(|| self.template.start(), Zygote::start)?;
+        let fork_server = self.fork_server.read().expect(NO_PANIC);
+        let machine = fork_server.as_ref().map_or_else(|| self.template.start(), ForkServer::start)?;
         Ok(Guest { machine, ready: self.ready.clone() })
     }
 }
@@ -59,9 +59,9 @@ impl Source {
         if isolation == Isolation::Boot {
             return Ok(Source::Cold(Box::new(config.clone())));
         }
-        let template = Template::ensure(config, cache, patience(config.accelerator), progress)?;
+        let template = Template::ensure(config, cache, timeout(config.accelerator), progress)?;
         let ready = ready_in(template.ready_line()).ok_or_else(|| unreadable(template.ready_line()))?;
-        Ok(Source::Template(Box::new(Clones { template, zygote: RwLock::default(), ready })))
+        Ok(Source::Template(Box::new(Clones { template, fork_server: RwLock::default(), ready })))
     }
 
     /// From here on clones, of which there will be so many, begin with code that QEMU has translated already.
@@ -70,7 +70,8 @@ impl Source {
     /// Why they cannot; they are what they were.
     pub(crate) fn warm(&self, scenarios: usize) -> Result<(), Cold> {
         if let Source::Template(clones) = self {
-            *clones.zygote.write().expect(NO_PANIC) = Some(warm::zygote(&clones.template, scenarios)?);
+            *clones.fork_server.write().expect(NO_PANIC) =
+                Some(warm::fork_server(&clones.template, scenarios)?);
         }
         Ok(())
     }
@@ -78,7 +79,7 @@ impl Source {
     /// From here on clones begin cold.
     pub(crate) fn cool(&self) {
         if let Source::Template(clones) = self {
-            clones.zygote.write().expect(NO_PANIC).take();
+            clones.fork_server.write().expect(NO_PANIC).take();
         }
     }
 
@@ -103,7 +104,7 @@ impl Source {
 pub(crate) fn boot(config: &Config) -> vm::Result<Guest> {
     let mut machine = Machine::boot(config)?;
     let line = machine
-        .wait_until_ready(Instant::now() + patience(config.accelerator))
+        .wait_until_ready(Instant::now() + timeout(config.accelerator))
         .map_err(|ending| Error::NotReady { ending, console: machine.console_tail(super::TAIL) })?;
     let ready = ready_in(&line).ok_or_else(|| unreadable(&line))?;
     Ok(Guest { machine, ready })

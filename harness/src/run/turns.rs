@@ -1,7 +1,7 @@
 //! How many machines work at the same time: as many as there are jobs.
 //!
 //! When a scenario made a network namespace its machine ends with waiting: the kernel frees one some grace periods of RCU after its
-//! last user. It says so ([`Event::Settling`]), and another machine works meanwhile, in another lane.
+//! last user. It says so ([`Event::Settling`]), and another machine works meanwhile, in another worker.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 

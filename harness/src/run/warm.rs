@@ -1,13 +1,13 @@
-//! Clones that begin warm, with the code that QEMU translated for one that was used before ([`vm::Zygote`]).
+//! Clones that begin warm, with the code that QEMU translated for one that was used before ([`vm::ForkServer`]).
 //!
 //! ```text
-//! template ─▶ a clone ─▶ exercise, judged like any scenario ─▶ zygote ─┬▶ a copy that is asked nothing, as a trial
+//! template ─▶ a clone ─▶ exercise, judged like any scenario ─▶ fork server ─┬▶ a copy that is asked nothing, as a trial
 //!                                                                     ├▶ a copy for each scenario
 //! ```
 //! The exercise must leave nothing behind: each copy begins on a kernel that has made a container or two and has taken them
 //! down, and of which nothing can be told by what an oracle sees. If there is anything, clones begin as they are in the file.
 
-use vm::{Error, Machine, Template, Zygote};
+use vm::{Error, ForkServer, Machine, Template};
 
 use super::drive::drive;
 use super::tap::Nobody;
@@ -32,10 +32,10 @@ pub(crate) enum Cold {
 }
 
 /// What clones of a template are copied from, in which so many scenarios are to be run.
-pub(super) fn zygote(template: &Template, scenarios: usize) -> Result<Zygote, Cold> {
-    let zygote = template.zygote(|machine| exercise(machine, &scenario(scenarios)))?;
-    trial(&zygote)?;
-    Ok(zygote)
+pub(super) fn fork_server(template: &Template, scenarios: usize) -> Result<ForkServer, Cold> {
+    let fork_server = template.fork_server(|machine| exercise(machine, &scenario(scenarios)))?;
+    trial(&fork_server)?;
+    Ok(fork_server)
 }
 
 fn exercise(machine: &mut Machine, scenario: &Scenario) -> Result<(), Cold> {
@@ -60,7 +60,7 @@ fn scenario(scenarios: usize) -> Scenario {
 }
 
 /// Asks a copy for nothing.
-fn trial(zygote: &Zygote) -> Result<(), Cold> {
+fn trial(fork_server: &ForkServer) -> Result<(), Cold> {
     let nothing = Plan {
         scenario: "trial".into(),
         needs: Vec::new(),
@@ -68,7 +68,7 @@ fn trial(zygote: &Zygote) -> Result<(), Cold> {
         steps: Vec::new(),
         deadline_ms: 5_000,
     };
-    let driven = drive(&mut zygote.start()?, nothing, After::TakeDown, &Nobody);
+    let driven = drive(&mut fork_server.start()?, nothing, After::TakeDown, &Nobody);
     if Evidence::collect(&driven.request.key, &driven.lines).ended { Ok(()) } else { Err(Cold::Trial) }
 }
 

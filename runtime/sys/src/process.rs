@@ -151,10 +151,10 @@ pub fn watch(pid: i32) -> Result<OwnedFd> {
 
 /// Waits until a process has ended, at most so long. Whether it has. It need not be a child; a child is not reaped. One that is
 /// not there has ended.
-pub fn ends_within(pid: i32, patience: Duration) -> Result<bool> {
+pub fn ends_within(pid: i32, timeout: Duration) -> Result<bool> {
     match watch(pid) {
         Err(Errno::ESRCH) => Ok(true),
-        other => super::socket::is_readable_within(other?, patience),
+        other => super::socket::is_readable_within(other?, timeout),
     }
 }
 

@@ -108,8 +108,8 @@ pub fn wait_for_any<const N: usize>(
 }
 
 /// Waits until at least one of two files has something to read, at most so long, and tells for each whether it has.
-pub fn either_within(one: impl AsFd, other: impl AsFd, patience: Duration) -> Result<(bool, bool)> {
-    let deadline = Instant::now() + patience;
+pub fn either_within(one: impl AsFd, other: impl AsFd, timeout: Duration) -> Result<(bool, bool)> {
+    let deadline = Instant::now() + timeout;
     loop {
         // Whole milliseconds, and rather too long: what comes at the very end is not missed.
         let left = deadline.saturating_duration_since(Instant::now()).as_millis() + 1;
@@ -123,8 +123,8 @@ pub fn either_within(one: impl AsFd, other: impl AsFd, patience: Duration) -> Re
 }
 
 /// Waits until a file has something to read, at most so long. Whether it has.
-pub fn is_readable_within(fd: impl AsFd, patience: Duration) -> Result<bool> {
-    let deadline = Instant::now() + patience;
+pub fn is_readable_within(fd: impl AsFd, timeout: Duration) -> Result<bool> {
+    let deadline = Instant::now() + timeout;
     loop {
         // Whole milliseconds, and rather too long: what comes at the very end is not missed.
         let left = deadline.saturating_duration_since(Instant::now()).as_millis() + 1;

@@ -49,10 +49,10 @@ pub enum Unforkable {
     Architecture,
     /// A thread was found to be at work again and again.
     #[error("its threads do not come to rest")]
-    Restless,
+    NotWaiting,
     /// What was sent to an earlier copy, which could not be made, would reach the next one.
     #[error("an earlier copy of it could not be made")]
-    Spoilt,
+    HalfCopied,
     /// What the descriptor stands for lies in the kernel, and both would use it.
     #[error("its descriptor {fd} is {what}, of which a copy cannot have its own")]
     Descriptor {

@@ -19,7 +19,7 @@ use super::tracee::Tracee;
 use crate::process::Process;
 
 /// How long it may take until all threads wait. They do so at once, but for what they have begun.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// include/uapi/linux/prctl.h
 const PR_GET_TID_ADDRESS: c_int = 40;
@@ -41,7 +41,7 @@ const THREAD: c_int = libc::CLONE_VM
 pub struct Original {
     process: Pid,
     /// A socket by which its copies are given files, and the number of its other end there.
-    hatch: (UnixStream, RawFd),
+    side_channel: (UnixStream, RawFd),
     /// Of the process's descriptors those that count, and what they had counted.
     eventfds: Vec<(RawFd, u32)>,
     /// Those that watch others, and what they watch.
@@ -55,7 +55,7 @@ pub struct Original {
 impl Original {
     /// A child of ours. Its copies get all of its memory, also what it keeps from its own children.
     /// If it is `confined`, so that it starts no program, copies may make no other process either.
-    pub fn new(process: u32, hatch: (UnixStream, RawFd), confined: bool) -> Result<Self, Unforkable> {
+    pub fn new(process: u32, side_channel: (UnixStream, RawFd), confined: bool) -> Result<Self, Unforkable> {
         let process = Pid::from_raw(process.cast_signed());
         let (mut first, _others) = hold(process)?;
         for range in proc::left_out(&fs::read_to_string(format!("/proc/{process}/smaps"))?) {
@@ -74,13 +74,13 @@ impl Original {
             }
         }
         let filter = confined.then(seccomp::without_children).transpose()?;
-        Ok(Original { process, hatch, eventfds, epolls, filter, is_spoilt: false })
+        Ok(Original { process, side_channel, eventfds, epolls, filter, is_spoilt: false })
     }
 
     /// A copy, with these files in the place of those that had the numbers. It runs when this returns.
     pub fn fork(&mut self, files: &[(OwnedFd, RawFd)]) -> Result<Process, Unforkable> {
         if self.is_spoilt {
-            return Err(Unforkable::Spoilt);
+            return Err(Unforkable::HalfCopied);
         }
         self.is_spoilt = true;
         let (mut original, others) = hold(self.process)?;
@@ -137,11 +137,14 @@ impl Original {
         let ours: Vec<_> = files.iter().map(|(file, _)| file.as_raw_fd()).collect();
         let message = [IoSlice::new(&[0])];
         let rights = [ControlMessage::ScmRights(&ours)];
-        sendmsg::<()>(self.hatch.0.as_raw_fd(), &message, &rights, MsgFlags::empty(), None)?;
+        sendmsg::<()>(self.side_channel.0.as_raw_fd(), &message, &rights, MsgFlags::empty(), None)?;
         let place = copy.scratch();
         let header = Header::at(place, ours.len());
         copy.write(place, &header.bytes())?;
-        copy.call(libc::SYS_recvmsg, [descriptor(self.hatch.1)?, place, word(libc::MSG_CMSG_CLOEXEC)])?;
+        copy.call(
+            libc::SYS_recvmsg,
+            [descriptor(self.side_channel.1)?, place, word(libc::MSG_CMSG_CLOEXEC)],
+        )?;
         for (index, (_, wanted)) in (0..).zip(files) {
             let new = u32::from_ne_bytes(copy.read(header.control + Header::RIGHTS + 4 * index)?);
             replace(copy, new.into(), *wanted)?;
@@ -210,7 +213,7 @@ impl<T> At<T> for nix::Result<T> {
 
 /// All threads of a process, the first one by itself, when each waits.
 fn hold(process: Pid) -> Result<(Tracee, Vec<Tracee>), Unforkable> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     loop {
         let threads = proc::threads(process)?.into_iter().map(|tid| Tracee::seize(tid, process));
         let mut held = threads.collect::<nix::Result<Vec<_>>>().at("ptrace(PTRACE_SEIZE)")?;
@@ -219,7 +222,7 @@ fn hold(process: Pid) -> Result<(Tracee, Vec<Tracee>), Unforkable> {
         }
         drop(held);
         if Instant::now() > until {
-            return Err(Unforkable::Restless);
+            return Err(Unforkable::NotWaiting);
         }
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -43,12 +43,12 @@ impl Process {
         self.pid.as_raw().cast_unsigned()
     }
 
-    /// Waits for its end, and kills it when patience is at its end.
+    /// Waits for its end, and kills it at the timeout.
     ///
     /// # Errors
     /// `ECHILD` if it is no child of this process, or was waited for by another.
-    pub fn wait(&mut self, patience: Duration) -> io::Result<ExitStatus> {
-        let until = Instant::now() + patience;
+    pub fn wait(&mut self, timeout: Duration) -> io::Result<ExitStatus> {
+        let until = Instant::now() + timeout;
         while Instant::now() < until {
             if let Some(status) = self.look(WaitPidFlag::WNOHANG)? {
                 return Ok(status);
@@ -92,7 +92,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Zero patience kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
+        // A timeout of zero kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
         let _ = self.wait(Duration::ZERO);
     }
 }

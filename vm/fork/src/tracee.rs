@@ -31,7 +31,7 @@ const RED_ZONE: u64 = 256;
 const SCRATCH: u64 = 1024;
 
 /// How long a held thread may take for a call, on a host that is overloaded.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Calls take microseconds: so often it is asked for again at once.
 const AT_ONCE: u32 = 1000;
 
@@ -184,7 +184,7 @@ impl Held {
     /// The first thread of a process that was killed has no end to be waited for before that of all others (ptrace(2), "Death
     /// under ptrace"), but is a zombie.
     fn wait_for(&self, mut look: impl FnMut() -> nix::Result<WaitStatus>) -> nix::Result<WaitStatus> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + TIMEOUT;
         let mut looked = 0;
         loop {
             match look()? {

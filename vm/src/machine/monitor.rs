@@ -8,7 +8,7 @@
 //!   ◀── MIGRATION completed       ◀── RESUME
 //! quit
 //!
-//! zygote                        its copies
+//! fork server                        its copies
 //! stop ─▶ STOP                  cont ─▶ RESUME
 //! ```
 //! `x-ignore-shared` leaves out the memory that lies in a file. The template is not stopped first: QEMU stops it while

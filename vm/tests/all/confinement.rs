@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::guest::{Loud, PATIENCE, cache, config, ready};
+use crate::guest::{Loud, TIMEOUT, cache, config, ready};
 use vm::{Error, Machine, Template};
 
 /// Filters of a process, of which each thread has as many: the first number is that of the threads.
@@ -32,7 +32,7 @@ fn every_machine_is_confined_in_all_of_its_threads() {
     assert!(threads > 1 && its_own.len() == 1, "{its_own:?}");
     booted.stop();
 
-    let template = Template::ensure(&config, &cache(), PATIENCE, &Loud).unwrap();
+    let template = Template::ensure(&config, &cache(), TIMEOUT, &Loud).unwrap();
     let clone = template.start().unwrap();
     assert_eq!(filters(clone.pid()).1, its_own);
 
@@ -42,7 +42,7 @@ fn every_machine_is_confined_in_all_of_its_threads() {
         assert!(machine.boot_time().is_some());
         Ok::<(), Error>(())
     };
-    let original = template.zygote(nothing).unwrap();
+    let original = template.fork_server(nothing).unwrap();
     assert_eq!(filters(original.pid()).1, its_own);
     // What it may do to be copied, its copies must not.
     let copy = original.start().unwrap();

@@ -2,10 +2,10 @@
 
 mod arguments;
 mod confinement;
+mod fork_server;
 mod guest;
 mod kernels;
 mod machine;
 mod parent;
 mod template;
 mod vmlinux;
-mod zygote;

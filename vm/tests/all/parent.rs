@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::guest::{PATIENCE, ask, config, ready};
+use crate::guest::{TIMEOUT, ask, config, ready};
 
 /// Set for the process that the tests start to be killed.
 const VICTIM: &str = "VM_TEST_VICTIM";
@@ -16,7 +16,7 @@ fn victim() {
     if std::env::var_os(VICTIM).is_some() {
         let machine = ready(&config());
         println!("\nmachine {}", machine.pid());
-        std::thread::sleep(PATIENCE);
+        std::thread::sleep(TIMEOUT);
     }
 }
 
@@ -56,5 +56,5 @@ fn qemu_dies_with_its_parent(#[case] signal: &str, #[case] group: &str) {
 fn qemu_outlives_the_thread_that_booted_it() {
     let mut machine = std::thread::spawn(|| ready(&config())).join().unwrap();
     std::thread::sleep(Duration::from_millis(200));
-    assert_eq!(ask(&mut machine, "hello", PATIENCE).unwrap(), "GOT hello");
+    assert_eq!(ask(&mut machine, "hello", TIMEOUT).unwrap(), "GOT hello");
 }

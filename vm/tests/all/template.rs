@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::guest::{Loud, PATIENCE, Steps, ask, cache, config};
+use crate::guest::{Loud, Steps, TIMEOUT, ask, cache, config};
 use vm::{Cache, Config, Ending, Error, Template};
 
 fn ensure(config: &Config, cache: &Cache) -> Template {
-    Template::ensure(config, cache, PATIENCE, &Loud).expect("a template")
+    Template::ensure(config, cache, TIMEOUT, &Loud).expect("a template")
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn clones_go_on_where_the_template_was_saved() {
     for round in 0..5 {
         let started = Instant::now();
         let mut clone = template.start().unwrap();
-        assert_eq!(ask(&mut clone, "hello", PATIENCE).unwrap(), "GOT hello");
+        assert_eq!(ask(&mut clone, "hello", TIMEOUT).unwrap(), "GOT hello");
         let restored = clone.boot_time().unwrap();
         eprintln!("clone {round}: restored in {restored:?}, answer in {:?}", started.elapsed());
         assert!(restored < template.boot_time() / 2);
@@ -38,9 +38,9 @@ fn a_clone_knows_nothing_of_another() {
     let before = fs::read(&ram).unwrap();
     let mut one = template.start().unwrap();
     let mut two = template.start().unwrap();
-    assert_eq!(ask(&mut one, "write one", PATIENCE).unwrap(), "GOT written");
-    assert_eq!(ask(&mut one, "read", PATIENCE).unwrap(), "GOT one");
-    assert_eq!(ask(&mut two, "read", PATIENCE).unwrap(), "GOT nothing");
+    assert_eq!(ask(&mut one, "write one", TIMEOUT).unwrap(), "GOT written");
+    assert_eq!(ask(&mut one, "read", TIMEOUT).unwrap(), "GOT one");
+    assert_eq!(ask(&mut two, "read", TIMEOUT).unwrap(), "GOT nothing");
     drop((one, two));
     assert!(before == fs::read(&ram).unwrap(), "a clone wrote to the template's memory");
     assert!(template.is_unchanged());
@@ -88,7 +88,7 @@ fn a_guest_that_is_never_ready_gives_no_template() {
     config.append = "rdinit=/no/such/init".into();
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path()).unwrap();
-    let error = Template::ensure(&config, &cache, PATIENCE, &Loud).unwrap_err();
+    let error = Template::ensure(&config, &cache, TIMEOUT, &Loud).unwrap_err();
     let Error::NotReady { ending: Ending::Panic(line), console } = &error else { panic!("{error}") };
     assert!(line.contains("Unable to mount root") && !console.is_empty(), "{error}");
     assert_eq!(entries(&folder.path().join("templates")), [] as [PathBuf; 0]);
@@ -104,7 +104,7 @@ fn victim() {
     if let Some(folder) = std::env::var_os(VICTIM) {
         let config = config();
         println!("\nbegins");
-        let made = Template::ensure(&config, &Cache::at(Path::new(&folder)).unwrap(), PATIENCE, &Loud);
+        let made = Template::ensure(&config, &Cache::at(Path::new(&folder)).unwrap(), TIMEOUT, &Loud);
         println!("\nmade {}", made.map_or_else(|error| error.to_string(), |_| "well".into()));
     }
 }
@@ -153,9 +153,9 @@ fn a_full_disk_is_told() {
 fn boots(config: &Config, folder: &Path) -> bool {
     let steps = Steps::default();
     let cache = Cache::at(folder).expect("a cache");
-    let template = Template::ensure(config, &cache, PATIENCE, &steps).expect("a template");
+    let template = Template::ensure(config, &cache, TIMEOUT, &steps).expect("a template");
     let mut clone = template.start().expect("a clone");
-    assert_eq!(ask(&mut clone, "hello", PATIENCE).as_deref(), Ok("GOT hello"));
+    assert_eq!(ask(&mut clone, "hello", TIMEOUT).as_deref(), Ok("GOT hello"));
     let steps = steps.take();
     assert!(steps.is_empty() || steps == ["booting the template"], "{steps:?}");
     !steps.is_empty()

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Instant;
 
-use crate::guest::{PATIENCE, cache, config_with, distro};
+use crate::guest::{TIMEOUT, cache, config_with, distro};
 use vm::kernel::resolve;
 use vm::{Machine, Silent};
 
@@ -62,7 +62,7 @@ fn boots() {
     assert!(kernel.version.starts_with(&kernel.release), "{}", kernel.version);
     kernel.modules = distro().modules;
     let mut machine = Machine::boot(&config_with(kernel, &["veth"])).unwrap();
-    let line = machine.wait_until_ready(Instant::now() + PATIENCE);
+    let line = machine.wait_until_ready(Instant::now() + TIMEOUT);
     assert_eq!(line.as_deref(), Ok("READY veth.ko"), "{}", machine.console());
 }
 

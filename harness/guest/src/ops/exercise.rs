@@ -17,13 +17,13 @@ enum Action {
     /// On a path that is free, in a folder that is writable.
     Path(fn(&Path) -> sys::Result<()>),
     /// On a process of another user in the same container, by its PID.
-    Stranger(fn(i32) -> sys::Result<()>),
+    OtherUser(fn(i32) -> sys::Result<()>),
     /// On a file of that process.
-    StrangersFile(fn(&Path) -> sys::Result<()>),
+    OtherUsersFile(fn(&Path) -> sys::Result<()>),
     /// Not at all, and why.
     Never(&'static str),
 }
-use Action::{Alone, Never, Path as OnPath, Stranger, StrangersFile};
+use Action::{Alone, Never, OtherUser, OtherUsersFile, Path as OnPath};
 
 /// In the order of capabilities(7).
 const ACTIONS: &[(&str, Action)] = &[
@@ -36,12 +36,12 @@ const ACTIONS: &[(&str, Action)] = &[
     ("CAP_CHOWN", Alone(file::give_away)),
     ("CAP_DAC_OVERRIDE", OnPath(file::write_to_forbidden)),
     ("CAP_DAC_READ_SEARCH", Alone(|| file::open_by_handle(Path::new("/")))),
-    ("CAP_FOWNER", StrangersFile(file::open_without_trace)),
+    ("CAP_FOWNER", OtherUsersFile(file::open_without_trace)),
     ("CAP_FSETID", Alone(file::keep_set_user_id)),
     ("CAP_IPC_LOCK", Alone(task::lock_memory)),
     ("CAP_IPC_OWNER", Alone(look_at_forbidden_queue)),
-    ("CAP_KILL", Stranger(task::signal_other)),
-    ("CAP_LEASE", StrangersFile(file::lease)),
+    ("CAP_KILL", OtherUser(task::signal_other)),
+    ("CAP_LEASE", OtherUsersFile(file::lease)),
     ("CAP_LINUX_IMMUTABLE", Alone(file::make_immutable)),
     ("CAP_MAC_ADMIN", Never("only the policy of a security module that is in use is guarded by it")),
     ("CAP_MAC_OVERRIDE", Never("only Smack looks at it, and no stock kernel uses Smack")),
@@ -77,8 +77,8 @@ const ABSENT: &[&str] = &["ENOSYS", "ENOTTY", "EOPNOTSUPP"];
 const FOLDERS: &[&str] = &["/tmp", "/dev/shm", "/"];
 
 /// Whether it takes a process of another user.
-pub(crate) fn needs_stranger(capability: &str) -> bool {
-    matches!(find(capability), Some(Stranger(_) | StrangersFile(_)))
+pub(crate) fn needs_other_user(capability: &str) -> bool {
+    matches!(find(capability), Some(OtherUser(_) | OtherUsersFile(_)))
 }
 
 fn find(capability: &str) -> Option<&'static Action> {
@@ -87,21 +87,22 @@ fn find(capability: &str) -> Option<&'static Action> {
 }
 
 /// Exercises a capability in a child, so that the actor stays as it is.
-pub(super) fn perform(capability: &str, stranger: Option<&crate::order::Stranger>) -> Done {
+pub(super) fn perform(capability: &str, other_user: Option<&crate::order::OtherUser>) -> Done {
     let action = find(capability).ok_or_else(|| Refusal::Broken(format!("no capability `{capability}`")))?;
-    let stranger = || stranger.ok_or_else(|| Refusal::Broken("there is no process of another user".into()));
+    let other_user =
+        || other_user.ok_or_else(|| Refusal::Broken("there is no process of another user".into()));
     let exercised = match action {
         Alone(act) => child::apart(|| done(act())),
         OnPath(act) => {
             let path = free_path()?;
             child::apart(|| done(act(&path)))
         }
-        Stranger(act) => {
-            let pid = stranger()?.pid;
+        OtherUser(act) => {
+            let pid = other_user()?.pid;
             child::apart(|| done(act(pid)))
         }
-        StrangersFile(act) => {
-            let file = stranger()?.file.as_ref();
+        OtherUsersFile(act) => {
+            let file = other_user()?.file.as_ref();
             let file = file.ok_or_else(|| Refusal::Broken("another user can make no file here".into()))?;
             child::apart(|| done(act(file)))
         }
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_name_may_lack_its_prefix() {
-        assert!(needs_stranger("KILL") && needs_stranger("CAP_KILL"));
-        assert!(!needs_stranger("CAP_CHOWN"));
+        assert!(needs_other_user("KILL") && needs_other_user("CAP_KILL"));
+        assert!(!needs_other_user("CAP_CHOWN"));
     }
 }

@@ -12,7 +12,7 @@ use sys::probe::icmp::Echo;
 use super::{Done, Refusal, done};
 use protocol::operation::{AddAddress, LinkDoor, SetLink};
 
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) fn interfaces() -> Done {
     let mut found = Map::new();
@@ -57,7 +57,7 @@ pub(super) fn ping(address: &str) -> Done {
 }
 
 pub(super) fn connect(address: &str) -> Done {
-    let stream = TcpStream::connect_timeout(&parse(address)?, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&parse(address)?, TIMEOUT)?;
     Ok(json!({ "from": stream.local_addr()? }))
 }
 

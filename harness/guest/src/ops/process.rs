@@ -19,7 +19,7 @@ use crate::child;
 use protocol::operation::{Kill, Syscall};
 
 /// For what the kernel does at once, on a machine that may be slow.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) fn kill(kill: &Kill) -> Done {
     let pid = kill
@@ -71,7 +71,7 @@ pub(super) fn orphan() -> Done {
 /// The grandchild's life.
 fn be_orphaned(mut actor: UnixStream, child: i32) -> Result<(), Refusal> {
     // Orphans are given away before it is told that their parent has ended (exit_notify in kernel/exit.c).
-    process::ends_within(child, PATIENCE)?;
+    process::ends_within(child, TIMEOUT)?;
     let ids = task::ids()?;
     writeln!(actor, "{}", json!((ids.pid, ids.ppid)))?;
     BufReader::new(actor).read_line(&mut String::new())?;
@@ -80,7 +80,7 @@ fn be_orphaned(mut actor: UnixStream, child: i32) -> Result<(), Refusal> {
 
 /// Whether the process disappears, reaped by the actor if it is the actor's to reap.
 fn is_reaped(pid: i32) -> Result<bool, Refusal> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         match process::reap(Some(pid)) {
             Ok(Some(_)) => return Ok(signal::send(pid, 0) == Err(Errno::ESRCH)),

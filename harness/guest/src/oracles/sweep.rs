@@ -14,7 +14,7 @@ use super::inventory::Item;
 use crate::world::World;
 
 /// For processes to die of SIGKILL.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Removes what can be removed, processes first: they hold the rest. What stays becomes part of the next baseline; it was
 /// reported, and the console tells why it stayed.
@@ -58,7 +58,7 @@ fn end(pid: i32) -> sys::Result<()> {
         Err(Errno::ESRCH) => return Ok(()),
         other => other?,
     }
-    if process::ends_within(pid, PATIENCE)? { Ok(()) } else { Err(Errno::ETIMEDOUT) }
+    if process::ends_within(pid, TIMEOUT)? { Ok(()) } else { Err(Errno::ETIMEDOUT) }
 }
 
 fn remove_tree(path: &Path) -> io::Result<()> {

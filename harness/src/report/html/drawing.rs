@@ -32,8 +32,8 @@ enum Owner {
 pub(super) fn render(containers: &[NamedSpec]) -> Markup {
     let links: Vec<Wire<'_>> = wires(containers);
     let notes: Vec<Vec<String>> = containers.iter().map(|container| notes::of(&container.spec)).collect();
-    let lanes = HEAD + 12;
-    let network = lanes + Namespace::ALL.len() * LANE + 8;
+    let workers = HEAD + 12;
+    let network = workers + Namespace::ALL.len() * LANE + 8;
     let words = network + links.len() * LINK + 12;
     let height = words + notes.iter().map(Vec::len).max().unwrap_or(0) * NOTE + 8;
     let width = left(containers.len() + 1) - GAP + 2;
@@ -47,7 +47,7 @@ pub(super) fn render(containers: &[NamedSpec]) -> Markup {
                 (head(column, &container.name, container.spec.hostname.as_deref().unwrap_or_default()))
             }
             @for (row, namespace) in Namespace::ALL.into_iter().enumerate() {
-                (lane(containers, namespace, lanes + row * LANE))
+                (worker(containers, namespace, workers + row * LANE))
             }
             @for (row, wire) in links.iter().enumerate() { (self::wire(wire, network + row * LINK)) }
             @for (column, lines) in (1..).zip(&notes) { (self::notes(column, lines, words)) }
@@ -101,10 +101,10 @@ fn owners(containers: &[NamedSpec], namespace: Namespace) -> Vec<Owner> {
     owners
 }
 
-fn lane(containers: &[NamedSpec], namespace: Namespace, y: usize) -> Markup {
+fn worker(containers: &[NamedSpec], namespace: Namespace, y: usize) -> Markup {
     let owners = owners(containers, namespace);
     html! {
-        text.lane x="0" y=(y + 14) { (namespace.to_string()) }
+        text.worker x="0" y=(y + 14) { (namespace.to_string()) }
         @for (column, owner) in owners.iter().enumerate() {
             @if let Some(next) = (column + 1..owners.len()).find(|&next| owners[next] == *owner) {
                 path.joint.{ "s" (shade(owner)) } d=(joint(column, next, y)) {}

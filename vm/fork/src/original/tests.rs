@@ -64,7 +64,7 @@ fn start(what: &str) -> (Subject, Result<Original, Unforkable>) {
 }
 
 fn start_with(what: &str, error: Stdio) -> (Subject, Result<Original, Unforkable>) {
-    let (hatch, end) = UnixStream::pair().unwrap();
+    let (side_channel, end) = UnixStream::pair().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "original::tests::subject", "--nocapture"])
         .env(SUBJECT, what)
@@ -75,14 +75,14 @@ fn start_with(what: &str, error: Stdio) -> (Subject, Result<Original, Unforkable
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap() == "ready"));
-    let original = Original::new(child.id(), (hatch, 0), true);
+    let original = Original::new(child.id(), (side_channel, 0), true);
     (Subject(child), original)
 }
 
 /// In which call each thread waits, with what arguments, and where its stack and its program are: proc_pid_syscall(5).
 /// The first thread is left out, for the test library wakes it now and then.
 fn waits(process: u32) -> Vec<String> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + TIMEOUT;
     loop {
         let threads = proc::threads(Pid::from_raw(process.cast_signed())).unwrap();
         let read = |thread| fs::read_to_string(format!("/proc/{process}/task/{thread}/syscall"));
@@ -117,7 +117,7 @@ fn a_copy_that_cannot_be_made_whole_is_ended() {
     let refused = original.fork(&[(file.into(), -1)]).unwrap_err();
     assert_eq!(refused.to_string(), "recvmsg: EBADF: Bad file number");
     let refused = original.fork(&[]).unwrap_err();
-    assert!(matches!(refused, Unforkable::Spoilt), "{refused}");
+    assert!(matches!(refused, Unforkable::HalfCopied), "{refused}");
     let subjects = || {
         let processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path().join("environ"));
         processes.filter_map(|path| fs::read(path).ok()).filter(|environment| {
@@ -138,7 +138,7 @@ fn what_two_would_share_is_refused() {
 fn each_watches_its_own_files() {
     let pair = || {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        ours.set_read_timeout(Some(TIMEOUT)).unwrap();
         (ours, OwnedFd::from(theirs))
     };
     let asked = |mut socket: &UnixStream, byte| {
@@ -175,7 +175,7 @@ fn holder() {
     let process = Pid::from_raw(child.0.id().cast_signed());
     let first = Tracee::seize(process, process).unwrap();
     println!("\nholds {process}");
-    std::thread::sleep(PATIENCE);
+    std::thread::sleep(TIMEOUT);
     drop(first);
 }
 
@@ -189,7 +189,7 @@ fn what_is_held_ends_with_who_holds_it() {
     let held = Pid::from_raw(held.expect("it holds its child"));
     assert!(!proc::is_zombie(held));
     holder.0.kill().unwrap();
-    let until = Instant::now() + PATIENCE / 2;
+    let until = Instant::now() + TIMEOUT / 2;
     while !proc::is_zombie(held) {
         assert!(Instant::now() < until, "{held} goes on");
         std::thread::sleep(Duration::from_millis(1));
@@ -199,7 +199,7 @@ fn what_is_held_ends_with_who_holds_it() {
 #[test]
 fn a_process_at_work_is_not_forked() {
     let subject = Subject(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap());
-    let (hatch, _end) = UnixStream::pair().unwrap();
-    let refused = Original::new(subject.0.id(), (hatch, 0), true).err().expect("it never waits");
-    assert!(matches!(refused, Unforkable::Restless), "{refused}");
+    let (side_channel, _end) = UnixStream::pair().unwrap();
+    let refused = Original::new(subject.0.id(), (side_channel, 0), true).err().expect("it never waits");
+    assert!(matches!(refused, Unforkable::NotWaiting), "{refused}");
 }

@@ -10,7 +10,7 @@ use vm::accel::Accelerator;
 use vm::{Cache, Config, Ending, Kernel, Machine, Progress, kernel, qemu};
 
 /// Nothing in these tests takes longer on a working machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Tells what takes time, in the test's output.
 pub(crate) struct Loud;
@@ -94,16 +94,16 @@ pub(crate) fn config_with(kernel: Kernel, modules: &[&str]) -> Config {
 /// A machine whose guest said READY.
 pub(crate) fn ready(config: &Config) -> Machine {
     let mut machine = Machine::boot(config).expect("QEMU starts");
-    let line = machine.wait_until_ready(Instant::now() + PATIENCE);
+    let line = machine.wait_until_ready(Instant::now() + TIMEOUT);
     assert!(line.is_ok(), "{line:?}\n{}", machine.console());
     machine
 }
 
 /// Asks, and waits for the answer. The guest's terminal echoes: what is not an answer is passed over.
-pub(crate) fn ask(machine: &mut Machine, line: &str, patience: Duration) -> Result<String, Ending> {
+pub(crate) fn ask(machine: &mut Machine, line: &str, timeout: Duration) -> Result<String, Ending> {
     machine.send(line)?;
     loop {
-        let answer = machine.receive(Instant::now() + patience)?;
+        let answer = machine.receive(Instant::now() + timeout)?;
         if answer.starts_with("GOT") {
             return Ok(answer);
         }

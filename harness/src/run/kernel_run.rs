@@ -31,8 +31,8 @@ const MOST_REPEATED: usize = 5;
 /// The only runtime so far: this project's own.
 const RUNTIME: &str = "nsrun";
 
-/// A kernel that scenarios can be run on; several lanes may do so at a time.
-pub(super) struct Line<'a> {
+/// A kernel that scenarios can be run on; several workers may do so at a time.
+pub(super) struct KernelRun<'a> {
     pub(super) testbed: Testbed,
     source: Source,
     /// How many are to be run on it.
@@ -67,7 +67,7 @@ pub(super) struct Ran {
     pub(super) silent: bool,
 }
 
-impl<'a> Line<'a> {
+impl<'a> KernelRun<'a> {
     /// A kernel with all that it boots with, and how so many scenarios are run on it.
     pub(super) fn new(testbed: Testbed, source: Source, scenarios: usize, context: Context<'a>) -> Self {
         let Context { options, progress, .. } = context;
@@ -79,7 +79,14 @@ impl<'a> Line<'a> {
         {
             progress.warn(&slower(&testbed.name, &why));
         }
-        Line { testbed, source, scenarios, context, starts: Mutex::default(), repeated: Mutex::default() }
+        KernelRun {
+            testbed,
+            source,
+            scenarios,
+            context,
+            starts: Mutex::default(),
+            repeated: Mutex::default(),
+        }
     }
 
     /// The same kernel without KVM, in which a guest fell silent.
@@ -87,7 +94,7 @@ impl<'a> Line<'a> {
         let Context { options, cache, progress, .. } = self.context;
         let testbed = self.testbed.without_kvm("a guest on it fell silent");
         let source = Source::open(options.isolation, &testbed.config, cache, progress)?;
-        Ok(Line::new(testbed, source, self.scenarios, self.context))
+        Ok(KernelRun::new(testbed, source, self.scenarios, self.context))
     }
 
     pub(super) fn accelerator(&self) -> Accelerator {
@@ -142,7 +149,7 @@ impl<'a> Line<'a> {
     /// Returns whether what came of a scenario came of none before it on this kernel, nor of too many: on a kernel that breaks
     /// them all a run would take minutes.
     fn is_news(&self, outcome: &Outcome) -> bool {
-        let mut repeated = self.repeated.lock().expect("no lane panics while it counts");
+        let mut repeated = self.repeated.lock().expect("no worker panics while it counts");
         let reason = (outcome.status, outcome.reason.clone());
         let news = repeated.reasons.len() < MOST_REPEATED && !repeated.reasons.contains(&reason);
         if news {
@@ -155,7 +162,7 @@ impl<'a> Line<'a> {
 
     /// How many scenarios that did not pass were not run again.
     pub(super) fn not_repeated(&self) -> usize {
-        self.repeated.lock().expect("the lanes have ended").left
+        self.repeated.lock().expect("the workers have ended").left
     }
 
     /// Leaves a directory of what did not pass, and none of what did.
@@ -244,7 +251,7 @@ impl<'a> Line<'a> {
 
     /// Whether any machine got ready: if none does, it is not one scenario's misfortune.
     fn has_started(&self) -> bool {
-        !self.starts.lock().expect("no lane panics while it counts").times.is_empty()
+        !self.starts.lock().expect("no worker panics while it counts").times.is_empty()
     }
 
     pub(super) fn not_started(&self, scenario: &Scenario, error: &vm::Error) -> Ran {
@@ -260,7 +267,7 @@ impl<'a> Line<'a> {
     }
 
     fn noted(&self, guest: Guest) -> Guest {
-        let mut starts = self.starts.lock().expect("no lane panics while it counts");
+        let mut starts = self.starts.lock().expect("no worker panics while it counts");
         starts.ready.clone_from(&guest.ready);
         starts.times.extend(guest.machine.boot_time());
         drop(starts);
@@ -269,7 +276,7 @@ impl<'a> Line<'a> {
 
     /// What was seen of the kernel.
     pub(super) fn kernel(&self) -> report::Kernel {
-        let starts = self.starts.lock().expect("the lanes have ended");
+        let starts = self.starts.lock().expect("the workers have ended");
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let clones = || Percentiles::of(starts.times.iter().map(|time| time.as_secs_f64() * 1000.0));
         let (boot_ms, clone_ms) = match &self.source {

@@ -13,27 +13,28 @@ use crate::{Config, Machine, Result};
 use fork::Original;
 
 /// A machine that is stopped, and that is copied. It ends when this is dropped; its copies do not.
-pub struct Zygote {
+pub struct ForkServer {
     config: Config,
     pid: u32,
     original: Mutex<Original>,
     /// Kept alive.
     _machine: Mutex<Machine>,
-    patience: Duration,
+    timeout: Duration,
 }
 
-impl Zygote {
-    /// Stops a machine, whose QEMU inherited the other end of `hatch`.
+impl ForkServer {
+    /// Stops a machine, whose QEMU inherited the other end of `side_channel`.
     pub(crate) fn new(
         mut machine: Machine,
-        hatch: UnixStream,
+        side_channel: UnixStream,
         config: &Config,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<Self> {
-        machine.freeze(Instant::now() + patience)?;
+        machine.freeze(Instant::now() + timeout)?;
         let pid = machine.pid();
-        let original = Mutex::new(Original::new(pid, (hatch, fd::HATCH), config.qemu.unconfined.is_none())?);
-        Ok(Zygote { config: config.clone(), pid, original, _machine: Mutex::new(machine), patience })
+        let original =
+            Mutex::new(Original::new(pid, (side_channel, fd::HATCH), config.qemu.unconfined.is_none())?);
+        Ok(ForkServer { config: config.clone(), pid, original, _machine: Mutex::new(machine), timeout })
     }
 
     /// The process that is copied.
@@ -43,6 +44,6 @@ impl Zygote {
 
     /// A new machine that goes on from here. It runs when this returns.
     pub fn start(&self) -> Result<Machine> {
-        Machine::copy(&self.original, &self.config, Instant::now() + self.patience)
+        Machine::copy(&self.original, &self.config, Instant::now() + self.timeout)
     }
 }

@@ -15,7 +15,7 @@ use sys::process::{self, Status};
 
 use super::child::ended;
 use super::link::{Link, Lost};
-use super::order::{Reply, Stranger};
+use super::order::{OtherUser, Reply};
 use protocol::event::{Outcome, Refused};
 use protocol::operation::{Operation, WriteFile};
 
@@ -24,22 +24,22 @@ const PROGRAM: &str = "/proc/self/exe";
 /// What it is called with as a probe.
 const ARGUMENTS: [&str; 2] = ["guest", "probe"];
 /// Between a process's last word and its death: on a busy host, with all of the machine's memory to give back.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// For a stranger to remove its file, when the scenario is over.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// For the process of another user to remove its file, when the scenario is over.
 const LEAVE: Duration = Duration::from_secs(2);
-/// The user and group of a stranger: nobody of note.
-const STRANGER: u32 = 1000;
+/// The user and group of that process.
+const OTHER_USER: u32 = 1000;
 /// Folders in which every user can make a file.
 const FOLDERS: [&str; 2] = ["/tmp", "/dev/shm"];
 
 /// A probe that runs.
-pub(super) struct Player {
+pub(super) struct ActorProcess {
     /// As it is called in messages.
     who: String,
     process: Process,
     link: Link,
     /// A process of another user beside it, once an operation needed one, and what the probe knows of it.
-    stranger: Option<(Box<Player>, Stranger)>,
+    other_user: Option<(Box<ActorProcess>, OtherUser)>,
 }
 
 enum Process {
@@ -48,23 +48,23 @@ enum Process {
     Joined(Joined),
 }
 
-impl Player {
+impl ActorProcess {
     /// By execve(2): nothing of the runner's memory and descriptors is there for the scenario's operations.
-    pub(super) fn host() -> io::Result<Player> {
+    pub(super) fn host() -> io::Result<ActorProcess> {
         host("the host's probe", None)
     }
 
     /// A container with a probe as its program.
-    pub(super) fn container(name: &str, spec: &Spec) -> Result<Player, NotBuilt> {
+    pub(super) fn container(name: &str, spec: &Spec) -> Result<ActorProcess, NotBuilt> {
         let spec = Spec { args: ARGUMENTS.map(str::to_owned).to_vec(), ..spec.clone() };
         let (link, stdio) = Link::new()?;
         let container = Container::new(&spec).program(program()?).stdio(stdio);
         let running = container.spawn().map_err(|failure| NotBuilt::Failure(Box::new(failure)))?;
-        Ok(player(&format!("`{name}`"), Process::Container(Box::new(running)), link))
+        Ok(acting(&format!("`{name}`"), Process::Container(Box::new(running)), link))
     }
 
     /// Another probe in the container of this one, with the credentials of `spec` or the container's own.
-    pub(super) fn joined(&mut self, who: &str, spec: Option<&Spec>) -> Result<Player, NoReply> {
+    pub(super) fn joined(&mut self, who: &str, spec: Option<&Spec>) -> Result<ActorProcess, NoReply> {
         self.pid()?;
         let Process::Container(running) = &self.process else {
             return Err(NoReply::Broken(format!("{} is no container", self.who)));
@@ -73,13 +73,13 @@ impl Player {
         let exec = Exec::new(ARGUMENTS).program(program()?).stdio(stdio);
         let joined = exec.within(running.pid(), spec.unwrap_or(running.spec()));
         let joined = joined.map_err(|failure| not_joined(who, &self.who, &failure))?;
-        Ok(player(&format!("{who} in {}", self.who), Process::Joined(joined), link))
+        Ok(acting(&format!("{who} in {}", self.who), Process::Joined(joined), link))
     }
 
     /// A fresh probe in the same place.
-    pub(super) fn another(&mut self) -> Result<Player, NoReply> {
+    pub(super) fn another(&mut self) -> Result<ActorProcess, NoReply> {
         match &self.process {
-            Process::Host(_) => Ok(Player::host()?),
+            Process::Host(_) => Ok(ActorProcess::host()?),
             Process::Container(_) | Process::Joined(_) => self.joined("another process", None),
         }
     }
@@ -94,28 +94,28 @@ impl Player {
 
     /// Has it perform one operation.
     pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, NoReply> {
-        let stranger = self.stranger_for(operation, deadline)?;
-        self.link.ask(operation, stranger, deadline).map_err(|lost| self.reason(lost, deadline))
+        let other_user = self.other_user_for(operation, deadline)?;
+        self.link.ask(operation, other_user, deadline).map_err(|lost| self.reason(lost, deadline))
     }
 
-    fn stranger_for(
+    fn other_user_for(
         &mut self,
         operation: &Operation,
         deadline: Instant,
-    ) -> Result<Option<Stranger>, NoReply> {
-        if !matches!(operation, Operation::Exercise(capability) if super::ops::needs_stranger(capability)) {
+    ) -> Result<Option<OtherUser>, NoReply> {
+        if !matches!(operation, Operation::Exercise(capability) if super::ops::needs_other_user(capability)) {
             return Ok(None);
         }
-        if self.stranger.is_none() {
-            let mut stranger = self.start_stranger()?;
-            let known = stranger.introduce(deadline)?;
-            self.stranger = Some((Box::new(stranger), known));
+        if self.other_user.is_none() {
+            let mut other_user = self.start_other_user()?;
+            let known = other_user.introduce(deadline)?;
+            self.other_user = Some((Box::new(other_user), known));
         }
-        Ok(self.stranger.as_ref().map(|(_, known)| known.clone()))
+        Ok(self.other_user.as_ref().map(|(_, known)| known.clone()))
     }
 
     /// What others may know of it: its PID, and a file that it makes.
-    fn introduce(&mut self, deadline: Instant) -> Result<Stranger, NoReply> {
+    fn introduce(&mut self, deadline: Instant) -> Result<OtherUser, NoReply> {
         let Reply { outcome, .. } = self.ask(&Operation::Process, deadline)?;
         let pid = match &outcome {
             Outcome::Value(process) => process["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()),
@@ -123,17 +123,17 @@ impl Player {
         };
         let pid = pid.ok_or_else(|| NoReply::Broken(format!("{} gave {outcome:?}", self.who)))?;
         for folder in FOLDERS {
-            let path = Path::new(folder).join(format!(".stranger-{pid}"));
+            let path = Path::new(folder).join(format!(".other-user-{pid}"));
             let write = Operation::Write(WriteFile { path: path.clone(), text: String::new() });
             if let Outcome::Value(_) = self.ask(&write, deadline)?.outcome {
-                return Ok(Stranger { pid, file: Some(path) });
+                return Ok(OtherUser { pid, file: Some(path) });
             }
         }
-        Ok(Stranger { pid, file: None })
+        Ok(OtherUser { pid, file: None })
     }
 
-    /// Takes away what a stranger made.
-    fn leave(mut self, known: Stranger) -> Result<(), NoReply> {
+    /// Takes away what it made.
+    fn leave(mut self, known: OtherUser) -> Result<(), NoReply> {
         let Some(path) = known.file else { return Ok(()) };
         let deadline = Instant::now() + LEAVE;
         match self.ask(&Operation::Remove(path), deadline)?.outcome {
@@ -142,12 +142,12 @@ impl Player {
         }
     }
 
-    fn start_stranger(&mut self) -> Result<Player, NoReply> {
-        let who = format!("a process of user {STRANGER}");
+    fn start_other_user(&mut self) -> Result<ActorProcess, NoReply> {
+        let who = format!("a process of user {OTHER_USER}");
         match &self.process {
-            Process::Host(_) => Ok(host(&who, Some(STRANGER))?),
+            Process::Host(_) => Ok(host(&who, Some(OTHER_USER))?),
             Process::Container(running) => {
-                let spec = Spec { uid: STRANGER, gid: STRANGER, ..running.spec().clone() };
+                let spec = Spec { uid: OTHER_USER, gid: OTHER_USER, ..running.spec().clone() };
                 self.joined(&who, Some(&spec))
             }
             Process::Joined(_) => Err(NoReply::Broken(format!("{} has no {who} beside it", self.who))),
@@ -167,12 +167,12 @@ impl Player {
         NoReply::NoActor(format!("{} {}", self.who, ended(status)))
     }
 
-    /// How it ended, if it does before patience is at its end.
-    fn ended_within(&mut self, patience: Duration) -> Result<Option<Status>, NoReply> {
+    /// How it ended, if it does within the timeout.
+    fn ended_within(&mut self, timeout: Duration) -> Result<Option<Status>, NoReply> {
         if let Some(status) = self.status()? {
             return Ok(Some(status));
         }
-        let waited = process::ends_within(self.process.pid(), patience);
+        let waited = process::ends_within(self.process.pid(), timeout);
         waited.map_err(|errno| NoReply::Broken(format!("{} is lost: {}", self.who, errno_name(errno))))?;
         self.status()
     }
@@ -184,7 +184,7 @@ impl Player {
                 NoReply::Broken(format!("{} gave no reply before the scenario's deadline", self.who))
             }
             Lost::Forged(words) => NoReply::Forged(format!("{} sent {words}", self.who)),
-            Lost::Ended => match self.ended_within(patience(deadline)) {
+            Lost::Ended => match self.ended_within(timeout(deadline)) {
                 Ok(Some(status)) => self.gone(status),
                 Ok(None) => NoReply::NoActor(format!("{} closed its end and lives on", self.who)),
                 Err(lost) => lost,
@@ -194,9 +194,9 @@ impl Player {
 
     /// Ends it, and takes down what it has outside.
     pub(super) fn stop(self) -> Result<(), NoReply> {
-        let Player { who, process, mut link, stranger } = self;
-        // A stranger would keep the container's cgroup and namespaces; dropped, it is killed.
-        let left = stranger.map_or(Ok(()), |(stranger, known)| stranger.leave(known));
+        let ActorProcess { who, process, mut link, other_user } = self;
+        // The process of another user would keep the container's cgroup and namespaces; dropped, it is killed.
+        let left = other_user.map_or(Ok(()), |(other_user, known)| other_user.leave(known));
         link.hang_up();
         let stopped = match process {
             Process::Host(mut process) => process.end(),
@@ -223,8 +223,8 @@ impl Process {
 }
 
 /// For a process to die that said its last word: the scenario's deadline is no later for it.
-fn patience(deadline: Instant) -> Duration {
-    PATIENCE.min(deadline.saturating_duration_since(Instant::now()))
+fn timeout(deadline: Instant) -> Duration {
+    TIMEOUT.min(deadline.saturating_duration_since(Instant::now()))
 }
 
 /// A child in the runner's own namespaces. Dropped, it is killed.
@@ -246,23 +246,23 @@ impl HostProcess {
 
 impl Drop for HostProcess {
     fn drop(&mut self) {
-        // `Player::stop` tells of errors; a drop can only do its best.
+        // `ActorProcess::stop` tells of errors; a drop can only do its best.
         let _ = self.end();
     }
 }
 
-fn player(who: &str, process: Process, link: Link) -> Player {
-    Player { who: who.to_owned(), process, link, stranger: None }
+fn acting(who: &str, process: Process, link: Link) -> ActorProcess {
+    ActorProcess { who: who.to_owned(), process, link, other_user: None }
 }
 
-fn host(who: &str, user: Option<u32>) -> io::Result<Player> {
+fn host(who: &str, user: Option<u32>) -> io::Result<ActorProcess> {
     let (link, [input, output, error]) = Link::new()?;
     let mut command = Command::new(PROGRAM);
     command.arg(ARGUMENTS[1]).stdin(input).stdout(output).stderr(error);
     if let Some(user) = user {
         command.uid(user).gid(user);
     }
-    Ok(player(who, Process::Host(HostProcess(command.spawn()?)), link))
+    Ok(acting(who, Process::Host(HostProcess(command.spawn()?)), link))
 }
 
 fn program() -> io::Result<OwnedFd> {
@@ -356,8 +356,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_dies_has_until_the_scenarios_deadline() {
-        assert_eq!(patience(Instant::now()), Duration::ZERO);
-        assert_eq!(patience(Instant::now() + Duration::from_secs(3600)), PATIENCE);
+    fn what_dies_has_until_the_scenarios_deadline() {
+        assert_eq!(timeout(Instant::now()), Duration::ZERO);
+        assert_eq!(timeout(Instant::now() + Duration::from_secs(3600)), TIMEOUT);
     }
 }

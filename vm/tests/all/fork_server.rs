@@ -5,41 +5,41 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::guest::{Loud, PATIENCE, ask, cache, config};
+use crate::guest::{Loud, TIMEOUT, ask, cache, config};
 use crate::machine::{kill, running};
-use vm::{Ending, Error, Machine, Template, Zygote};
+use vm::{Ending, Error, ForkServer, Machine, Template};
 
 /// Set for the process that a test starts to be killed.
 const VICTIM: &str = "VM_TEST_COPIES";
 
 fn template() -> Template {
-    Template::ensure(&config(), &cache(), PATIENCE, &Loud).expect("a template")
+    Template::ensure(&config(), &cache(), TIMEOUT, &Loud).expect("a template")
 }
 
-fn zygote(template: &Template) -> Zygote {
+fn fork_server(template: &Template) -> ForkServer {
     let exercise = |machine: &mut Machine| {
-        assert_eq!(ask(machine, "write before", PATIENCE).unwrap(), "GOT written");
+        assert_eq!(ask(machine, "write before", TIMEOUT).unwrap(), "GOT written");
         Ok::<(), Error>(())
     };
-    template.zygote(exercise).expect("a zygote")
+    template.fork_server(exercise).expect("a fork server")
 }
 
 fn say(machine: &mut Machine, line: &str) -> String {
-    ask(machine, line, PATIENCE).unwrap()
+    ask(machine, line, TIMEOUT).unwrap()
 }
 
 #[test]
 fn copies_go_on_where_the_original_was_stopped_and_know_nothing_of_each_other() {
     let template = template();
-    let zygote = zygote(&template);
-    let mut one = zygote.start().unwrap();
+    let fork_server = fork_server(&template);
+    let mut one = fork_server.start().unwrap();
     assert_eq!(say(&mut one, "read"), "GOT before");
     assert_eq!(say(&mut one, "write one"), "GOT written");
-    let mut two = zygote.start().unwrap();
+    let mut two = fork_server.start().unwrap();
     assert_eq!(say(&mut two, "read"), "GOT before");
     assert_eq!(say(&mut one, "read"), "GOT one");
     assert_ne!(one.pid(), two.pid());
-    drop((one, two, zygote));
+    drop((one, two, fork_server));
     let mut clone = template.start().unwrap();
     assert_eq!(say(&mut clone, "read"), "GOT nothing");
     assert!(template.is_unchanged());
@@ -48,10 +48,10 @@ fn copies_go_on_where_the_original_was_stopped_and_know_nothing_of_each_other() 
 #[test]
 fn a_copy_has_the_same_threads_and_its_own_descriptors() {
     let template = template();
-    let zygote = zygote(&template);
-    let copy = zygote.start().unwrap();
-    assert_eq!(blocked_signals(copy.pid()), blocked_signals(zygote.pid()));
-    let (theirs, its_own) = (descriptors(zygote.pid()), descriptors(copy.pid()));
+    let fork_server = fork_server(&template);
+    let copy = fork_server.start().unwrap();
+    assert_eq!(blocked_signals(copy.pid()), blocked_signals(fork_server.pid()));
+    let (theirs, its_own) = (descriptors(fork_server.pid()), descriptors(copy.pid()));
     assert_eq!(theirs.keys().collect::<Vec<_>>(), its_own.keys().collect::<Vec<_>>());
     let both = |what: &str| {
         let theirs = theirs.values().filter(|descriptor| descriptor.starts_with(what)).collect::<Vec<_>>();
@@ -91,12 +91,12 @@ fn descriptors(process: u32) -> BTreeMap<u32, String> {
 #[test]
 fn many_are_copied_at_a_time() {
     let template = template();
-    let zygote = zygote(&template);
+    let fork_server = fork_server(&template);
     std::thread::scope(|scope| {
         for thread in 0..4 {
-            let zygote = &zygote;
+            let fork_server = &fork_server;
             scope.spawn(move || {
-                let mut copies: Vec<_> = (0..8).map(|_| zygote.start().unwrap()).collect();
+                let mut copies: Vec<_> = (0..8).map(|_| fork_server.start().unwrap()).collect();
                 for (number, copy) in copies.iter_mut().enumerate() {
                     assert_eq!(say(copy, &format!("write {thread}.{number}")), "GOT written");
                 }
@@ -114,21 +114,21 @@ fn many_are_copied_at_a_time() {
 #[test]
 fn the_end_of_one_is_not_that_of_another() {
     let template = template();
-    let zygote = zygote(&template);
+    let fork_server = fork_server(&template);
     let (mut killed, mut panicked, mut hung) =
-        (zygote.start().unwrap(), zygote.start().unwrap(), zygote.start().unwrap());
+        (fork_server.start().unwrap(), fork_server.start().unwrap(), fork_server.start().unwrap());
     assert_eq!(ask(&mut hung, "hang", Duration::from_millis(300)), Err(Ending::Deadline));
     panicked.send("panic").unwrap();
-    let panic = std::iter::repeat_with(|| panicked.receive(Instant::now() + PATIENCE)).find_map(Result::err);
+    let panic = std::iter::repeat_with(|| panicked.receive(Instant::now() + TIMEOUT)).find_map(Result::err);
     assert!(
         matches!(&panic, Some(Ending::Init(line)) if line.contains("Attempted to kill init")),
         "{panic:?}"
     );
     assert!(panicked.console().contains("Kernel panic"), "{}", panicked.console());
     kill(killed.pid());
-    let ending = killed.receive(Instant::now() + PATIENCE).unwrap_err();
+    let ending = killed.receive(Instant::now() + TIMEOUT).unwrap_err();
     assert_eq!(ending.to_string(), "QEMU ended: signal: 9 (SIGKILL)");
-    let mut last = zygote.start().unwrap();
+    let mut last = fork_server.start().unwrap();
     assert_eq!(last.console(), "", "what another one showed");
     assert_eq!(say(&mut last, "read"), "GOT before");
 }
@@ -136,13 +136,13 @@ fn the_end_of_one_is_not_that_of_another() {
 #[test]
 fn copies_outlive_the_original_and_there_are_no_more_of_one_that_is_gone() {
     let template = template();
-    let zygote = zygote(&template);
-    let mut copy = zygote.start().unwrap();
-    kill(zygote.pid());
-    let error = zygote.start().unwrap_err();
+    let fork_server = fork_server(&template);
+    let mut copy = fork_server.start().unwrap();
+    kill(fork_server.pid());
+    let error = fork_server.start().unwrap_err();
     assert!(matches!(error, Error::Unforkable(_)), "{error}");
     assert_eq!(say(&mut copy, "read"), "GOT before");
-    drop(zygote);
+    drop(fork_server);
     assert_eq!(say(&mut copy, "read"), "GOT before");
 }
 
@@ -151,15 +151,15 @@ fn copies_outlive_the_original_and_there_are_no_more_of_one_that_is_gone() {
 fn victim() {
     if std::env::var_os(VICTIM).is_some() {
         let template = template();
-        let zygote = zygote(&template);
-        let copies: Vec<_> = (0..3).map(|_| zygote.start().unwrap()).collect();
+        let fork_server = fork_server(&template);
+        let copies: Vec<_> = (0..3).map(|_| fork_server.start().unwrap()).collect();
         for copy in &copies {
             println!("\nmachine {}", copy.pid());
         }
         println!("\nmachine all");
         // It dies while it forks, too.
         loop {
-            drop(zygote.start());
+            drop(fork_server.start());
         }
     }
 }
@@ -168,7 +168,7 @@ fn victim() {
 fn copies_die_with_their_parent() {
     for round in 0..5 {
         let mut parent = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "zygote::victim", "--nocapture"])
+            .args(["--exact", "fork_server::victim", "--nocapture"])
             .env(VICTIM, "1")
             .stdout(Stdio::piped())
             .spawn()

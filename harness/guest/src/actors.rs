@@ -6,22 +6,22 @@ use std::time::Instant;
 use runtime::spec::{Peer, Spec};
 use serde_json::Value;
 
+use super::actor::{ActorProcess, NoReply, NotBuilt};
 use super::look::{self, Facts};
 use super::order::Reply;
-use super::player::{NoReply, NotBuilt, Player};
 use protocol::operation::Operation;
 use protocol::plan::Actor;
 
 /// Everyone who acts.
 #[derive(Default)]
-pub(super) struct Cast {
-    host: Option<Player>,
+pub(super) struct Actors {
+    host: Option<ActorProcess>,
     /// In the order of their building.
-    containers: Vec<(String, Player)>,
+    containers: Vec<(String, ActorProcess)>,
     not_built: BTreeSet<String>,
 }
 
-impl Cast {
+impl Actors {
     /// Builds a container. The PID of its PID 1.
     pub(super) fn build(&mut self, name: &str, spec: &Spec) -> Result<i32, NotBuilt> {
         let built = self.try_build(name, spec);
@@ -42,9 +42,9 @@ impl Cast {
                 *peer = Peer::Pid(self.pid(other).map_err(NotBuilt::Reason)?);
             }
         }
-        let mut player = Player::container(name, &spec)?;
-        let pid = player.pid().map_err(NotBuilt::Reason)?;
-        self.containers.push((name.to_owned(), player));
+        let mut acting = ActorProcess::container(name, &spec)?;
+        let pid = acting.pid().map_err(NotBuilt::Reason)?;
+        self.containers.push((name.to_owned(), acting));
         Ok(pid)
     }
 
@@ -58,9 +58,9 @@ impl Cast {
         self.container(name)?.pid()
     }
 
-    fn container(&mut self, name: &str) -> Result<&mut Player, NoReply> {
+    fn container(&mut self, name: &str) -> Result<&mut ActorProcess, NoReply> {
         let found = self.containers.iter_mut().find(|(known, _)| known == name);
-        found.map(|(_, player)| player).ok_or_else(|| does_not_run(name))
+        found.map(|(_, acting)| acting).ok_or_else(|| does_not_run(name))
     }
 
     /// Has a container's own probe perform an operation.
@@ -90,7 +90,7 @@ impl Cast {
     pub(super) fn ask_host(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, NoReply> {
         let host = match self.host.take() {
             Some(host) => host,
-            None => Player::host()?,
+            None => ActorProcess::host()?,
         };
         self.host.insert(host).ask(operation, deadline)
     }
@@ -103,7 +103,7 @@ impl Cast {
         };
         let containers = self.containers.iter_mut();
         let looks =
-            containers.map(|(name, player)| (Actor::Container(name.clone()), look::at(player, deadline)));
+            containers.map(|(name, acting)| (Actor::Container(name.clone()), look::at(acting, deadline)));
         std::iter::once((Actor::Host, host)).chain(looks).collect()
     }
 
@@ -116,8 +116,8 @@ impl Cast {
 
     /// Stops everybody, the youngest container first. What could not be taken down.
     pub(super) fn take_down(&mut self) -> Vec<NoReply> {
-        let containers = self.containers.drain(..).rev().map(|(_, player)| player);
-        containers.chain(self.host.take()).filter_map(|player| player.stop().err()).collect()
+        let containers = self.containers.drain(..).rev().map(|(_, acting)| acting);
+        containers.chain(self.host.take()).filter_map(|acting| acting.stop().err()).collect()
     }
 }
 

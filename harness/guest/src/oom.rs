@@ -9,14 +9,14 @@ const NEVER: &[u8] = b"-1000";
 const AS_EVERYBODY: &[u8] = b"0";
 
 /// Opened early: a scenario may take `/proc` away.
-pub(super) struct Shield(File);
+pub(super) struct OomProtection(File);
 
-impl Shield {
-    pub(super) fn new() -> io::Result<Shield> {
-        File::options().write(true).open("/proc/self/oom_score_adj").map(Shield)
+impl OomProtection {
+    pub(super) fn new() -> io::Result<OomProtection> {
+        File::options().write(true).open("/proc/self/oom_score_adj").map(OomProtection)
     }
 
-    /// Does `work` under the shield. It must not start a process, for that would be under it, too.
+    /// Does `work` under the protection. It must not start a process, for that would be under it, too.
     pub(super) fn under<T>(&mut self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         self.0.write_all(NEVER)?;
         let done = work();

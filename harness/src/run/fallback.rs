@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock};
 use vm::Cache;
 use vm::accel;
 
-use super::schedule::{Line, Ran, is_silent};
+use super::kernel_run::{KernelRun, Ran, is_silent};
 use super::source::{Guest, Source};
 use super::testbed::Testbed;
 use super::{Context, Options};
@@ -21,20 +21,20 @@ use crate::report::{self, Again, Outcome};
 use crate::scenario::Scenario;
 
 /// A line, and what takes its place.
-pub(super) struct Steady<'a> {
-    line: Line<'a>,
+pub(super) struct WithFallback<'a> {
+    line: KernelRun<'a>,
     /// Whether KVM may be given up: it was our own choice.
     may_do_without: bool,
     context: Context<'a>,
     /// Without KVM; made when it is needed.
-    spare: OnceLock<Line<'a>>,
+    spare: OnceLock<KernelRun<'a>>,
     /// Held by who makes it.
     making: Mutex<()>,
     /// Set when the spare one has taken over: why.
     taken_over: OnceLock<String>,
 }
 
-impl<'a> Steady<'a> {
+impl<'a> WithFallback<'a> {
     /// For so many scenarios. Makes the template that is not in the cache; it is told to `told`.
     pub(super) fn open(
         testbed: Testbed,
@@ -48,8 +48,8 @@ impl<'a> Steady<'a> {
         let silent = options.may_do_without(accelerator) && source.as_ref().is_err_and(is_silent);
         let (testbed, source) =
             if silent { without_kvm(&testbed, options, cache, progress, told)? } else { (testbed, source?) };
-        let line = Line::new(testbed, source, scenarios, context);
-        Ok(Steady {
+        let line = KernelRun::new(testbed, source, scenarios, context);
+        Ok(WithFallback {
             may_do_without: options.confirm && options.may_do_without(line.accelerator()),
             line,
             context,
@@ -95,10 +95,10 @@ impl<'a> Steady<'a> {
 
     /// How many scenarios that did not pass were not run again.
     pub(super) fn not_repeated(&self) -> usize {
-        self.line.not_repeated() + self.spare.get().map_or(0, Line::not_repeated)
+        self.line.not_repeated() + self.spare.get().map_or(0, KernelRun::not_repeated)
     }
 
-    fn taken_over(&self) -> Option<&Line<'a>> {
+    fn taken_over(&self) -> Option<&KernelRun<'a>> {
         self.taken_over.get().and_then(|_| self.spare.get())
     }
 
@@ -124,8 +124,8 @@ impl<'a> Steady<'a> {
         Some(spare.settle(scenario, ran))
     }
 
-    fn spare(&self) -> vm::Result<&Line<'a>> {
-        let _making = self.making.lock().expect("no lane panics while it makes it");
+    fn spare(&self) -> vm::Result<&KernelRun<'a>> {
+        let _making = self.making.lock().expect("no worker panics while it makes it");
         match self.spare.get() {
             Some(spare) => Ok(spare),
             None => {
