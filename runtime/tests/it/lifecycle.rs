@@ -357,9 +357,9 @@ const INTERRUPT: &[u8] = b"\x03";
     INTERRUPT,
     7
 )]
-#[case::a_program_without_a_handler_ends("--pid", "echo ready; exec sleep 60", INTERRUPT, 130)]
-#[case::under_init_too("--pid --init", "echo ready; exec sleep 60", INTERRUPT, 130)]
-#[case::and_without_a_pid_namespace("", "echo ready; exec sleep 60", INTERRUPT, 130)]
+#[case::a_program_without_a_handler_ends("--pid", "(sleep 0.2; echo ready) & exec sleep 60", INTERRUPT, 130)]
+#[case::under_init_too("--pid --init", "(sleep 0.2; echo ready) & exec sleep 60", INTERRUPT, 130)]
+#[case::and_without_a_pid_namespace("", "(sleep 0.2; echo ready) & exec sleep 60", INTERRUPT, 130)]
 fn a_terminal_is_the_programs(
     #[case] flags: &str,
     #[case] program: &str,

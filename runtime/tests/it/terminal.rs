@@ -187,14 +187,17 @@ fn the_size_arrives_inside(#[case] command: &str) {
     assert_eq!(session.ends().1, Some(4));
 }
 
+/// Is ready when it is not the shell any more, which catches SIGINT: what waits for it then is lost with its handler.
+const SLEEPS: &str = "(sleep 0.2; echo ready) & exec sleep 60";
+
 #[rstest]
 #[case::a_handler("run", "trap 'exit 5' INT; echo ready; while :; do sleep 0.02; done", 5)]
-#[case::none("run", "echo ready; exec sleep 60", 130)]
+#[case::none("run", SLEEPS, 130)]
 #[case::the_first_process("run --pid", "trap 'exit 6' INT; echo ready; while :; do sleep 0.02; done", 6)]
-#[case::a_first_process_that_would_ignore_it("run --pid", "echo ready; exec sleep 60", 130)]
-#[case::with_an_init("run --pid --init", "echo ready; exec sleep 60", 130)]
-#[case::a_process_that_joins("exec PID", "echo ready; exec sleep 60", 130)]
-#[case::at_a_terminal_that_is_shared("run --new-session=false", "echo ready; exec sleep 60", 130)]
+#[case::a_first_process_that_would_ignore_it("run --pid", SLEEPS, 130)]
+#[case::with_an_init("run --pid --init", SLEEPS, 130)]
+#[case::a_process_that_joins("exec PID", SLEEPS, 130)]
+#[case::at_a_terminal_that_is_shared("run --new-session=false", SLEEPS, 130)]
 fn ctrl_c_reaches_the_program(#[case] command: &str, #[case] inside: &str, #[case] code: i32) {
     if !need(Need::Root) {
         return;
