@@ -4,10 +4,10 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::cgroup::{self, Group};
-use crate::connect::{Network, configure, parse};
 use crate::identity;
 use crate::job::Job;
 use crate::net::VethPair;
+use crate::network::{Network, configure, parse};
 use crate::spec::{Device, Veth};
 use crate::step::{Failure, Fault, Step};
 use crate::steps::{Phase, Planned};

@@ -1,32 +1,14 @@
 //! What can be known to be wrong with a specification before anything is built.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::path::{Component, Path};
 
 use crate::caps::{ALL, names, parse, sets, unreachable};
 use crate::mounts::Options;
 use crate::net::{Address, destination};
+use crate::problem::{Problem, Unknown};
 use crate::spec::{Capabilities, IdMap, Namespace, Root, Spec, Switch};
-
-/// A field that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Its path in the specification: `links[1].host`.
-    pub field: String,
-    /// What is wrong.
-    pub message: String,
-    /// The way out.
-    pub help: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.field, self.message, self.help)
-    }
-}
-
-impl std::error::Error for Problem {}
 
 impl Spec {
     /// Looks the specification over. Pure: what depends on the machine shows when the container is built.
@@ -58,7 +40,7 @@ impl Problems {
     fn demand(&mut self, holds: bool, field: impl Display, message: impl Display, help: impl Display) {
         if !holds {
             let (field, message, help) = (field.to_string(), message.to_string(), help.to_string());
-            self.0.push(Problem { field, message, help });
+            self.0.push(Problem { field, message, help, unknown: None });
         }
     }
 
@@ -311,9 +293,13 @@ impl Problems {
         for (field, list) in lists(wanted) {
             for (index, name) in list.iter().enumerate() {
                 if !name.eq_ignore_ascii_case(ALL) && parse(name).is_none() {
-                    let message = format_args!("`{name}` is not a capability");
-                    let help = format_args!("known are ALL {}", names().join(" "));
-                    self.demand(false, format_args!("capabilities.{field}[{index}]"), message, help);
+                    let known: Vec<String> = [ALL.to_owned()].into_iter().chain(names()).collect();
+                    self.0.push(Problem {
+                        field: format!("capabilities.{field}[{index}]"),
+                        message: format!("`{name}` is not a capability"),
+                        help: format!("known are {}", known.join(" ")),
+                        unknown: Some(Unknown { word: name.clone(), known }),
+                    });
                 }
             }
         }

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use crate::caps::{Sets, in_order, sets, short};
 use crate::channel::{Channel, Message};
-use crate::connect::configure;
 use crate::job::Job;
 use crate::net::{Net, opened};
+use crate::network::configure;
 use crate::program::Program;
 use crate::spec::{Namespace, Root, Spec};
 use crate::step::{About, Fault, Step};

@@ -4,7 +4,7 @@
 //! parent (`steps.rs`' `Attach`), the rest in the child. `channel.rs` draws how the two talk.
 //!
 //! What a container is, and what is done for it:
-//! - [`spec`], `check`: the specification, and what is wrong with it
+//! - [`spec`], `check`, `problem`: the specification, and what is wrong with it
 //! - `step`, `steps`, `describe`, `help`: the steps by name, the plan, and their words
 //! - `explain`, [`shell`]: the plan as commands of a shell
 //! - `trace`: the plan while it is carried out
@@ -12,7 +12,7 @@
 //! How it is done:
 //! - `container`, `exec`: a container, and another program in one
 //! - `job`, `stdio`, `launch`, `channel`, `intermediate`: the parent's part, and how it talks with the child
-//! - `attach`, `connect`, `identity`, [`cgroup`]: what the parent does for the child from outside
+//! - `attach`, `network`, `identity`, [`cgroup`]: what the parent does for the child from outside
 //! - `child`: the child's part, with `root`, `tree`, `mounts`, `dev`, `skeleton`, [`caps`], `program`, `init`
 //! - [`net`], `unlink`, `names`: devices, addresses, routes, and namespaces by inode
 //! - `process`, `teardown`, `running`: a container that runs, and its end
@@ -28,7 +28,6 @@ mod channel;
 mod check;
 mod child;
 pub mod cli;
-mod connect;
 mod container;
 mod describe;
 mod dev;
@@ -43,7 +42,9 @@ mod launch;
 mod mounts;
 mod names;
 pub mod net;
+mod network;
 pub mod output;
+mod problem;
 mod process;
 mod program;
 mod root;
@@ -59,11 +60,11 @@ mod trace;
 mod tree;
 mod unlink;
 
-pub use self::check::Problem;
 pub use self::container::Container;
 pub use self::exec::{Exec, Joined};
 pub use self::explain::{Explained, explain};
 pub use self::names::namespaces;
+pub use self::problem::{Problem, Unknown};
 pub use self::running::Running;
 pub use self::step::{Failure, Side, Step};
 pub use self::steps::{Phase, Planned, steps};

@@ -70,12 +70,11 @@ fn fields(reader: &mut Reader, container: &Container<'_, '_>) {
     for problem in container.spec.check().err().unwrap_or_default() {
         let span = locate(container.node, &problem.field);
         let message = format!("`{}`: {}", problem.field, problem.message);
-        let word = problem.message.split('`').nth(1).unwrap_or_default();
-        let known: Vec<&str> = problem.help.split_whitespace().collect();
-        let help = match nearest(word, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => problem.help,
-        };
+        let near = problem.unknown.as_ref().and_then(|unknown| {
+            let known: Vec<&str> = unknown.known.iter().map(String::as_str).collect();
+            nearest(&unknown.word, &known).map(|near| format!("did you mean `{near}`?"))
+        });
+        let help = near.unwrap_or(problem.help);
         reader.problem(span, message, format!("of the container `{}`", container.name), help);
     }
 }

@@ -1,7 +1,7 @@
 //! What `nsrun` says when something went wrong.
 
-use crate::check::Problem;
 use crate::output;
+use crate::problem::Problem;
 use crate::step::{Failure, Step};
 use sys::process::Status;
 use sys::{self, Errno, signal};

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::unistd;
 
@@ -48,17 +48,15 @@ fn each_open(mut act: impl FnMut(RawFd) -> Result<()>) -> Result<()> {
 
 /// Whether execve(2) leaves the descriptor open. `EBADF` if there is none of that number.
 pub fn set_inheritable(fd: RawFd, inheritable: bool) -> Result<()> {
-    let flags = if inheritable { FdFlag::empty() } else { FdFlag::FD_CLOEXEC };
-    // SAFETY: the borrow lasts for this one call, which the kernel answers with EBADF if nothing is open there.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    fcntl(fd, FcntlArg::F_SETFD(flags)).map(drop)
+    let flags = if inheritable { 0 } else { libc::FD_CLOEXEC };
+    // SAFETY: three numbers are passed, no pointer; nothing is closed, and the kernel answers EBADF if nothing is open there.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, flags) }).map(drop)
 }
 
 /// `EBADF` unless a descriptor of that number is open.
 pub fn check_open(fd: RawFd) -> Result<()> {
-    // SAFETY: the borrow lasts for this one call, which the kernel answers with EBADF if nothing is open there.
-    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    fcntl(fd, FcntlArg::F_GETFD).map(drop)
+    // SAFETY: two numbers are passed, no pointer; the kernel answers EBADF if nothing is open there.
+    Errno::result(unsafe { libc::fcntl(fd, libc::F_GETFD) }).map(drop)
 }
 
 /// A copy with a number of at least `least`, closed by execve(2).

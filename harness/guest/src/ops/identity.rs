@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use runtime::spec::Resource;
 use serde_json::{Map, Value, json};
 use sys::probe::task::{self, Sets};
 use sys::probe::{files, machine};
@@ -76,33 +75,14 @@ pub(super) fn capabilities() -> Done {
 pub(super) fn rlimits() -> Done {
     let number = |value| if value == u64::MAX { json!("unlimited") } else { json!(value) };
     let mut limits = Map::new();
-    for kind in RESOURCES {
-        let (soft, hard) = credentials::limits(*kind)?;
+    for kind in credentials::RESOURCES {
+        let (soft, hard) = credentials::limits(kind)?;
         let name = serde_json::to_value(kind)?;
         let name = name.as_str().unwrap_or_default().to_owned();
         limits.insert(name, json!({ "soft": number(soft), "hard": number(hard) }));
     }
     Ok(limits.into())
 }
-
-const RESOURCES: &[Resource] = &[
-    Resource::As,
-    Resource::Core,
-    Resource::Cpu,
-    Resource::Data,
-    Resource::Fsize,
-    Resource::Locks,
-    Resource::Memlock,
-    Resource::Msgqueue,
-    Resource::Nice,
-    Resource::Nofile,
-    Resource::Nproc,
-    Resource::Rss,
-    Resource::Rtprio,
-    Resource::Rttime,
-    Resource::Sigpending,
-    Resource::Stack,
-];
 
 /// Asked of the kernel one by one: the `/proc` of a container may be hidden or another's.
 pub(super) fn descriptors() -> Done {

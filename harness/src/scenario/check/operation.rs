@@ -13,13 +13,21 @@ use protocol::plan::Actor;
 
 /// The container that an operation names.
 pub(crate) fn container(operation: &Operation) -> Option<&String> {
-    match operation {
-        Operation::Start(name) | Operation::Stop(name) => Some(name),
-        Operation::Status(subject) | Operation::Namespaces(subject) => named(subject),
-        Operation::Setns(setns) => named(&setns.of),
-        Operation::Kill(Kill { container, .. }) => container.as_ref(),
-        _ => None,
-    }
+    naming(operation).map(|(name, _)| name)
+}
+
+/// The container that an operation names, and where in it.
+fn naming(operation: &Operation) -> Option<(&String, &'static str)> {
+    let (name, path) = match operation {
+        Operation::Start(name) => (Some(name), "start"),
+        Operation::Stop(name) => (Some(name), "stop"),
+        Operation::Status(subject) => (named(subject), "status"),
+        Operation::Namespaces(subject) => (named(subject), "namespaces"),
+        Operation::Setns(setns) => (named(&setns.of), "setns.of"),
+        Operation::Kill(Kill { container, .. }) => (container.as_ref(), "kill.container"),
+        _ => return None,
+    };
+    name.map(|name| (name, path))
 }
 
 fn named(subject: &Subject) -> Option<&String> {
@@ -31,10 +39,10 @@ fn named(subject: &Subject) -> Option<&String> {
 
 pub(super) fn check(reader: &mut Reader, containers: &[Container<'_, '_>], draft: &Draft<'_, '_>) {
     let Some((operation, node)) = &draft.operation else { return };
-    if let Some(name) = container(operation) {
+    if let Some((name, path)) = naming(operation) {
         let mut names = vec!["host"];
         names.extend(containers.iter().map(|container| container.name.as_str()));
-        let span = named_at(node, name);
+        let span = locate(node, path);
         if !names.contains(&name.as_str()) {
             reader.unknown(span, "container", name, &names);
         } else if matches!(draft.actor, Some((Actor::Container(_), _))) {
@@ -151,16 +159,4 @@ fn is_prefix(text: &str) -> bool {
         (Ok(IpAddr::V6(_)), Ok(length)) => length <= 128,
         _ => false,
     }
-}
-
-/// Where an operation names a container.
-fn named_at(node: &Node<'_>, name: &str) -> Range<usize> {
-    let paths = ["start", "stop", "status", "namespaces", "setns.of", "kill.container"];
-    let texts = paths.map(|path| locate(node, path));
-    // The innermost place: `locate` gives the whole operation for a path that is not there.
-    texts
-        .into_iter()
-        .filter(|span| span.len() <= name.len() + 2)
-        .min_by_key(ExactSizeIterator::len)
-        .unwrap_or(node.span())
 }
