@@ -1,4 +1,4 @@
-//! One façade for the kernel: every system call of the project, and all of its `unsafe` code.
+//! One façade for the kernel: the system calls of runtime and guest, and all `unsafe` code of the project.
 //!
 //! The functions are thin, take typed descriptors and ids, and return the kernel's own [`Errno`].
 //!
