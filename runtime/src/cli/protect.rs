@@ -12,16 +12,16 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 
 use super::message::Message;
-use crate::spec::Spec;
+use crate::spec::{Namespace, Spec};
 use sys::probe::task;
 use sys::{self, Errno, launcher, memory_file, process};
 
 const OWN: &str = "/proc/self/exe";
 
-/// Returns whether this program is executed in the container: as its init, or until it becomes the container's program, where
-/// the architecture has no launcher.
+/// Returns whether a process of a container could look at this program's process, which is no secret from one with
+/// CAP_SYS_PTRACE: its init, one that joins it, and where the architecture has no launcher, one that becomes its program.
 pub(super) fn is_needed(spec: &Spec) -> bool {
-    spec.init || !launcher::EXISTS
+    spec.init || spec.join.contains_key(&Namespace::Pid) || !launcher::EXISTS
 }
 
 /// Goes on as a sealed copy of this program; returns if this is one. To be called before anything is done.

@@ -78,6 +78,15 @@ impl Attack {
         assert!(fs::read(self.program()).unwrap() == self.before, "the program was overwritten");
     }
 
+    /// The writer got hold of what the program was executed from, and cannot write to it. "waiting" would prove nothing.
+    #[track_caller]
+    fn writer_was_refused(&self, said: &Said) {
+        let told = || fs::read_to_string(self.in_root("told")).unwrap_or_default();
+        eventually("the writer comes to an end", || !told().is_empty());
+        assert_eq!(told(), "refused", "{said:?}");
+        self.assert_whole();
+    }
+
     /// Runs a script whose interpreter is what the process was before: the launcher, which ends.
     #[track_caller]
     fn finds_the_launcher(&self, args: &[&str]) {
@@ -117,6 +126,33 @@ fn a_container_of_another_cannot_overwrite_the_program_that_enters_it() {
     attack.finds_the_launcher(&["exec", &container.pid.to_string()]);
 }
 
+/// A process that joins a container is this program until its last step, and CAP_SYS_PTRACE is enough to look at it.
+#[rstest]
+#[case::by_exec("exec PID")]
+#[case::by_run("run --join pid=PID")]
+fn a_container_cannot_overwrite_the_program_that_joins_it(#[case] command: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let attack = Attack::prepare();
+    // The writer has what the process executes at descriptor 3.
+    let script = "echo ready; while :; do for process in /proc/[0-9]*; do
+            read name <$process/comm && test $name = nsrun || continue
+            (: <$process/exe) && exec 3<$process/exe && exec /bin/writer
+        done; done 2>/dev/null";
+    let root = attack.root();
+    let flags = ["--pid", "--mount", "--proc", "--dev", "--root", &root, "--cap-add", "SYS_PTRACE"];
+    let container = Background::script(&flags, script);
+    let command = command.replace("PID", &container.pid.to_string());
+    // It waits in umask(2), at the end of its set-up.
+    let mut joining = Command::new("strace");
+    joining.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=umask"]);
+    joining.args(["-e", "inject=umask:delay_enter=700000"]).arg(attack.program());
+    joining.args(command.split(' ')).args(["--", "/bin/true"]).stdin(Stdio::null());
+    let said = Said::of(joining.output().expect("strace(1) runs: apt-get install strace"));
+    attack.writer_was_refused(&said);
+}
+
 /// As the container's init the program stays where every process that may look at it can. Without a PID namespace of their own
 /// they outlive it.
 #[test]
@@ -131,12 +167,7 @@ fn the_init_of_a_container_cannot_be_overwritten() {
     let flags = ["run", "--root", &root, "--mount", "--proc", "--dev", "--init", "--cap-add", "ALL"];
     fs::copy("/bin/busybox", attack.in_root("bin/setsid")).unwrap();
     let ran = attack.command(&[&flags[..], &["--", "/bin/sh", "-c", script]].concat()).output();
-    let said = Said::of(ran.unwrap());
-    let told = || fs::read_to_string(attack.in_root("told")).unwrap_or_default();
-    eventually("the writer comes to an end", || !told().is_empty());
-    // It got hold of what init executes, and cannot write to it. "waiting" would prove nothing.
-    assert_eq!(told(), "refused", "{said:?}");
-    attack.assert_whole();
+    attack.writer_was_refused(&Said::of(ran.unwrap()));
 }
 
 /// A script's interpreter is looked for while the program's process is still another (as in CVE-2024-21626).
