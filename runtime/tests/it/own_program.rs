@@ -11,7 +11,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::common::{Background, Need, Said, eventually, need, nsrun};
+use crate::common::{Background, Need, Said, children, eventually, need, nsrun};
 
 /// The path of the loader that a dynamic program names. elf(5), PT_INTERP
 fn interpreter(program: &[u8]) -> String {
@@ -153,6 +153,46 @@ fn a_container_cannot_overwrite_the_program_that_joins_it(#[case] command: &str)
     attack.writer_was_refused(&said);
 }
 
+/// What `/proc/self` leads to while the kernel looks for the program and its interpreter, the program's file being the first.
+#[rstest]
+#[case::by_run("run --mount --root ROOT")]
+#[case::by_run_with_an_own_pid_namespace("run --pid --mount --root ROOT --proc")]
+#[case::by_run_with_a_terminal_to_share("run --new-session=false --mount --root ROOT")]
+#[case::by_exec("exec PID")]
+fn when_the_program_is_executed_nothing_of_the_callers_is_left(#[case] command: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let attack = Attack::prepare();
+    let root = attack.root();
+    let container = Background::start(&["--all", "--proc", "--root", &root]);
+    let command = command.replace("PID", &container.pid.to_string()).replace("ROOT", &root);
+    // It waits in execve(2), with the launcher's own path in the container.
+    let delay = "-f -qq -o /dev/null -e trace=execve -e inject=execve:delay_enter=1000000";
+    let program = attack.program();
+    let script = format!(
+        "exec strace {delay} {} {command} -- /bin/sleep 0 7</etc 9</usr </dev/null >/dev/null",
+        program.display()
+    );
+    let mut traced = Command::new("bash").args(["-c", &script]).spawn().unwrap();
+    let first = |pid: u32| children(pid).first().map(|&pid| pid.cast_unsigned());
+    let link = |path: PathBuf| fs::read_link(path).unwrap_or_default().to_string_lossy().into_owned();
+    let launcher = || first(first(traced.id())?).map(|pid| PathBuf::from(format!("/proc/{pid}")));
+    let executes = |of: &PathBuf| link(of.join("exe")).starts_with("/memfd:launcher");
+    eventually("the launcher runs", || launcher().as_ref().is_some_and(executes));
+    let of = launcher().unwrap();
+    let mapped = fs::read_to_string(of.join("maps")).unwrap();
+    let listed = fs::read_dir(of.join("fd")).unwrap().map(|fd| fd.unwrap().path());
+    let standard = |fd: &PathBuf| ["0", "1", "2"].iter().any(|number| fd.ends_with(number));
+    let open: Vec<String> = listed.filter(|fd| !standard(fd)).map(link).collect();
+    assert!(executes(&of), "it was still the launcher");
+    let files: Vec<&str> = mapped.lines().filter_map(|line| line.split_whitespace().nth(5)).collect();
+    let of_file = |path: &&&str| !path.starts_with('[');
+    assert_eq!(files.iter().filter(of_file).collect::<Vec<_>>(), [&"/memfd:launcher"], "{mapped}");
+    assert!(open.len() == 1 && open[0].starts_with("socket:"), "{open:?}");
+    assert!(traced.wait().unwrap().success());
+}
+
 /// As the container's init the program stays where every process that may look at it can. Without a PID namespace of their own
 /// they outlive it.
 #[test]
@@ -171,21 +211,27 @@ fn the_init_of_a_container_cannot_be_overwritten() {
 }
 
 /// A script's interpreter is looked for while the program's process is still another (as in CVE-2024-21626).
-#[rstest]
-fn no_directory_of_the_caller_is_a_way_to_an_interpreter(#[values(3, 4, 5, 6, 7, 8, 9, 12)] number: i32) {
+#[test]
+fn nothing_that_the_caller_has_open_is_a_way_to_an_interpreter() {
     if !need(Need::Root) {
         return;
     }
     let attack = Attack::prepare();
     let outside = TempDir::new().unwrap();
     fs::copy("/bin/busybox", outside.path().join("sh")).unwrap();
-    attack.script("bin/evil", &format!("/proc/self/fd/{number}/sh"));
-    let run = |flags: &str| {
-        let run = format!("run --root {} --mount --proc {flags} -- /bin/evil", attack.root());
-        let script = format!("exec {} {run} {number}<{}", nsrun(), outside.path().display());
+    let container = Background::start(&["--all", "--proc", "--root", &attack.root()]);
+    let evil = |command: &str, number: i32, open: &Path| {
+        let script = format!("exec {} {command} -- /bin/evil {number}<{}", nsrun(), open.display());
         Said::of(Command::new("bash").args(["-c", &script]).stdin(Stdio::null()).output().unwrap())
     };
-    run("").failed(127);
-    // Control: what the program is to have open is a way.
-    run(&format!("--keep-fd {number}")).ok();
+    let run = format!("run --root {} --mount --proc", attack.root());
+    for number in 3..=30 {
+        attack.script("bin/evil", &format!("/proc/self/fd/{number}/sh"));
+        evil(&run, number, outside.path()).failed(127);
+        evil(&format!("exec {}", container.pid), number, outside.path()).failed(127);
+        // Control: what the program is to have open is a way.
+        evil(&format!("{run} --keep-fd {number}"), number, outside.path()).ok();
+        attack.script("bin/evil", &format!("/proc/self/fd/{number}"));
+        evil(&run, number, &outside.path().join("sh")).failed(127);
+    }
 }

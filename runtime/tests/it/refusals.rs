@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rstest::rstest;
 
-use crate::common::{Need, Said, need, nsrun, run, skeleton, specification, unprivileged, unprivileged_in};
+use crate::common::{
+    Need, Said, need, nsrun, on_a_host, run, skeleton, specification, unprivileged, unprivileged_in,
+};
 
 #[rstest]
 #[case::a_long_hostname(&["-u", "--hostname", LONG], "hostname: 65 bytes, at most 64 are allowed")]
@@ -64,8 +67,7 @@ const LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 #[case::nothing_to_run("args = []", "args: no program is given")]
 fn a_bad_file_is_told_by_field(#[case] text: &str, #[case] message: &str) {
     let spec = specification(text);
-    let nsrun = Command::new(nsrun()).args(["run", "--spec"]).arg(spec.path()).stdin(Stdio::null()).output();
-    let said = Said::of(nsrun.unwrap()).failed(125);
+    let said = run_file(spec.path()).failed(125);
     assert!(said.contains(&format!("nsrun: {message}")), "{said}");
 }
 
@@ -117,6 +119,90 @@ fn a_program_that_is_not_there_is_127_and_one_that_is_none_126() {
         [code("/not/there"), code("not-in-the-path"), code("/etc/passwd")],
         [Some(127), Some(127), Some(126)]
     );
+}
+
+/// As execvp(3) has it: what is not there, or may not be executed, is no reason to look no further.
+#[rstest]
+#[case::not_a_directory("/etc/passwd/x", "", "ENOTDIR")]
+#[case::no_program("DIR/a/text", "", "ENOEXEC")]
+#[case::no_interpreter("DIR/a/script", "", "ENOENT")]
+#[case::a_loop("DIR/a/loop", "", "ELOOP")]
+#[case::nowhere("absent", "DIR/a:/etc/passwd", "ENOENT")]
+#[case::not_executable_anywhere("denied", "DIR/a:/nowhere", "EACCES")]
+#[case::no_program_first("text", "DIR/a:DIR/b", "ENOEXEC")]
+#[case::found_at_last("text", "DIR/b:DIR/a", "")]
+#[case::executable_elsewhere("denied", "/nowhere:/etc/passwd:DIR/a:DIR/b", "")]
+#[case::a_long_way_off("denied", "LONG:DIR/b", "")]
+#[case::too_long_a_path("denied", "LONG:LONG:DIR/b", "E2BIG")]
+#[case::too_much("DIR/b/text", "LONG:LONG", "E2BIG")]
+fn why_a_program_cannot_be_executed_is_told(#[case] program: &str, #[case] path: &str, #[case] errno: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    // By another process: a descriptor that writes, inherited by a child of another test, would make them "Text file busy".
+    let files =
+        "mkdir a b; ln -s loop a/loop; echo no program >a/text; echo '#!/not/there' >a/script; : >a/denied
+        echo '#!/bin/sh' >b/text; cp b/text b/denied; chmod 755 a/text a/script b/*";
+    let made = Command::new("/bin/sh").args(["-ec", files]).current_dir(folder.path()).status();
+    assert!(made.unwrap().success());
+    // One string of the environment may have 131,072 bytes: execve(2), MAX_ARG_STRLEN
+    let long = (0..12_000).map(|number| format!("/{number:07}")).collect::<Vec<_>>().join(":");
+    let full = |text: &str| text.replace("DIR", folder.path().to_str().unwrap()).replace("LONG", &long);
+    let program = full(program);
+    let spec = specification(&format!("args = ['{program}']\nenv = {{ PATH = '{}' }}", full(path)));
+    let said = run_file(spec.path());
+    match errno {
+        "" => assert_eq!(said.ok(), ""),
+        errno => {
+            let told = said.failed(if errno == "ENOENT" { 127 } else { 126 });
+            assert!(told.contains(&format!("nsrun: execute ({program}): {errno}\n")), "{told}");
+        }
+    }
+}
+
+fn run_file(spec: &Path) -> Said {
+    Said::of(Command::new(nsrun()).args(["run", "--spec"]).arg(spec).stdin(Stdio::null()).output().unwrap())
+}
+
+#[test]
+fn a_root_without_programs_executes_none() {
+    if !need(Need::Root) {
+        return;
+    }
+    let said = |options: &str| {
+        on_a_host(&format!(
+            "mount --make-rprivate /; mount -t tmpfs {options} root /mnt; cp /bin/busybox /mnt/true
+            $NSRUN run --mount --root /mnt -- /true"
+        ))
+    };
+    assert_eq!(said("-o exec").ok(), "");
+    let told = said("-o noexec").failed(126);
+    assert!(told.contains("nsrun: execute (/true): EACCES\n") && told.contains("mounted noexec"), "{told}");
+}
+
+/// The sysctl is a PID namespace's own, and stays with it.
+#[rstest]
+#[case::the_launcher("-u", "channel (the launcher of the program, a file in memory): EACCES")]
+#[case::the_copy(
+    "--init",
+    "cannot go on as a copy of /proc/self/exe that the container cannot write to: EACCES"
+)]
+fn where_no_file_in_memory_may_be_executed_the_way_out_is_told(#[case] flag: &str, #[case] failure: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let sysctl = "/proc/sys/vm/memfd_noexec";
+    if !Path::new(sysctl).exists() {
+        eprintln!("SKIP: this kernel has no vm.memfd_noexec");
+        return;
+    }
+    let script = format!("echo 2 >{sysctl} && exec {} run {flag} -- /bin/true", nsrun());
+    let mut host = Command::new("unshare");
+    host.args(["--pid", "--fork", "--mount-proc", "/bin/sh", "-c", &script]).stdin(Stdio::null());
+    let told = Said::of(host.output().unwrap()).failed(125);
+    assert!(told.contains(&format!("nsrun: {failure}\n  help: ")), "{told}");
+    assert!(told.contains("vm.memfd_noexec must be 0 or 1"), "{told}");
 }
 
 #[rstest]
@@ -240,7 +326,6 @@ fn an_explanation_that_cannot_be_printed(
 )]
 fn a_bad_specification_in_a_file_is_told_too(#[case] text: &str, #[case] message: &str) {
     let file = specification(text);
-    let said = Command::new(nsrun()).args(["run", "--spec"]).arg(file.path()).stdin(Stdio::null()).output();
-    let said = Said::of(said.unwrap()).failed(125);
+    let said = run_file(file.path()).failed(125);
     assert!(said.starts_with(&format!("nsrun: {message}")), "{said}");
 }
