@@ -4,7 +4,8 @@
 //! executed before, and `/proc/self/fd` what is open. A script in the container can name either: the interpreter
 //! `/proc/self/exe` is the caller's own program, run by the container's loader, which keeps a way to its file (CVE-2019-5736), and
 //! `/proc/self/fd/7/bin/sh` a program of a directory that the caller had open (as in CVE-2024-21626). The launcher's file is
-//! sealed, and it has no more open than its own program is to have, and the end of a socket.
+//! sealed, and it has no more open than its own program is to have, and the end of a socket. Root of the user namespace that it
+//! is in may look at it, and so reach that end: by it, the caller can be told of a failure or kept waiting.
 //!
 //! ```text
 //! caller ── execveat(2) ──▶ launcher ── execve(2) ──▶ the program
@@ -88,7 +89,7 @@ mod image {
         ".pushsection .rodata.nsproof_launcher, \"a\", @progbits",
         ".globl nsproof_launcher_begins",
         "nsproof_launcher_begins:",
-        // Until the program runs, no process of the container looks at this one: prctl(PR_SET_DUMPABLE, 0)
+        // Until the program runs, no process without CAP_SYS_PTRACE looks at this one: prctl(PR_SET_DUMPABLE, 0)
         "mov edi, 4",
         "xor esi, esi",
         "mov eax, 157",
