@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::action::{ParentStep, Planned};
 use crate::cgroup::{self, Group};
 use crate::identity;
 use crate::job::Job;
@@ -10,7 +11,6 @@ use crate::net::VethPair;
 use crate::network::{Network, configure, parse};
 use crate::spec::{Device, Veth};
 use crate::step::{Failure, Fault, Step};
-use crate::steps::{Phase, Planned};
 use crate::teardown::{Moved, Teardown};
 use sys::Errno;
 
@@ -32,11 +32,14 @@ impl<'a> Outside<'a> {
         self.network.as_ref().map(AsFd::as_fd)
     }
 
-    /// Carries out the parent's steps of one phase, and tells `done` of each.
-    pub(crate) fn perform(&mut self, phase: Phase, mut done: impl FnMut(&Planned)) -> Result<(), Failure> {
-        let job = self.job;
-        for (_, planned) in job.phase(phase) {
-            self.step(planned).map_err(|fault| job.failure(planned, fault))?;
+    /// Carries out steps of the parent, and tells `done` of each.
+    pub(crate) fn perform<'p>(
+        &mut self,
+        steps: impl Iterator<Item = (&'p Planned<'p>, ParentStep<'p>)>,
+        mut done: impl FnMut(&Planned<'_>),
+    ) -> Result<(), Failure> {
+        for (planned, step) in steps {
+            self.step(step).map_err(|fault| self.job.failure(planned, fault))?;
             done(planned);
         }
         Ok(())
@@ -49,22 +52,21 @@ impl<'a> Outside<'a> {
         entered.map_err(|fault| Failure { step: Step::EnterCgroup, ..self.job.failure(clone, fault) })
     }
 
-    fn step(&mut self, planned: &Planned) -> Result<(), Fault> {
-        let spec = self.job.spec;
-        match planned.step {
-            Step::Unshare => {
+    fn step(&mut self, step: ParentStep<'_>) -> Result<(), Fault> {
+        match step {
+            ParentStep::MakeNetwork => {
                 self.network = Some(Network::make()?);
                 Ok(())
             }
-            Step::IdMap => identity::write_maps(spec, self.pid),
-            Step::Cgroup => {
-                self.teardown.cgroup = spec.cgroup.as_ref().map(Group::make).transpose()?;
+            ParentStep::IdMap => identity::write_maps(self.job.spec, self.pid),
+            ParentStep::Cgroup(wanted) => {
+                self.teardown.cgroup = Some(Group::make(wanted)?);
                 Ok(())
             }
-            Step::EnterCgroup => self.teardown.cgroup.as_ref().map_or(Ok(()), |group| group.enter(self.pid)),
-            Step::Link => link(&spec.links[planned.position()], self.inside()?, self.teardown),
-            Step::Device => device(&spec.devices[planned.position()], self.inside()?, self.teardown),
-            _ => configure(&self.network.as_ref().ok_or(Errno::ENOSYS)?.net, spec, planned),
+            ParentStep::EnterCgroup(_) => self.teardown.cgroup.as_ref().ok_or(Errno::EPROTO)?.enter(self.pid),
+            ParentStep::Link(wanted) => link(wanted, self.inside()?, self.teardown),
+            ParentStep::Device(wanted) => device(wanted, self.inside()?, self.teardown),
+            ParentStep::Configure(step) => configure(&self.network.as_ref().ok_or(Errno::EPROTO)?.net, step),
         }
     }
 

@@ -1,18 +1,20 @@
 //! The container's own part of its set-up: each step of the plan, one system call or a few.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use crate::action::{ChildStep, Confinement};
 use crate::caps::{Sets, in_order, sets, short};
 use crate::channel::{Channel, Message};
 use crate::job::Job;
 use crate::net::{Net, opened};
 use crate::network::configure;
 use crate::program::Program;
-use crate::spec::{Namespace, Root, Spec};
-use crate::step::{About, Fault, Step};
-use crate::steps::{Phase, Planned, in_user_namespace, unshared};
+use crate::spec::{Namespace, Resource, Rlimit, Root};
+use crate::step::{About, Fault};
+use crate::steps::in_user_namespace;
 use crate::tree::Tree;
 use crate::{dev, init, mounts, root};
 use sys::{Errno, capability, credentials, descriptor, file, namespace, process, seccomp, signal, terminal};
@@ -24,13 +26,13 @@ pub(crate) const NOT_BUILT: i32 = 125;
 pub(crate) fn run(job: &Job<'_>, channel: Channel, program: Program<'_>) -> ! {
     let mut child =
         Child { job, channel, program, attached: false, network: None, net: None, tree: None, sets: None };
-    child.perform(Phase::Isolate);
+    child.isolate();
     if child.channel.send(&Message::Ready).is_err() {
         process::exit(NOT_BUILT);
     }
     // The modes of files, devices and directories are those that the steps say; the program's own mask is set at the end.
     credentials::set_umask(0);
-    child.perform(Phase::Build);
+    child.build();
     process::exit(NOT_BUILT)
 }
 
@@ -58,24 +60,39 @@ struct Child<'j> {
 }
 
 impl Child<'_> {
-    fn perform(&mut self, phase: Phase) {
+    fn isolate(&mut self) {
         let job = self.job;
-        for (position, planned) in job.phase(phase) {
-            if planned.phase == Phase::Build && job.needs_parent(planned.step) {
+        for (position, step) in job.isolation() {
+            if let Err(fault) = self.step(step) {
+                fail(&self.channel, position, fault);
+            }
+            self.passed(position);
+        }
+    }
+
+    fn build(&mut self) {
+        let job = self.job;
+        for (position, step) in job.building() {
+            if job.needs_parent(step) {
                 self.await_parent();
             }
-            if let Err(fault) = self.step(planned) {
+            if let Err(fault) = self.step(step) {
                 // The parent must not find this process gone while it works on it.
-                if phase == Phase::Build && job.is_awaited() {
+                if job.is_awaited() {
                     self.await_parent();
                 }
                 fail(&self.channel, position, fault);
             }
-            if job.traced && planned.step != Step::Execute {
-                let told = self.channel.send(&Message::Passed { position });
-                if told.and_then(|()| self.channel.await_go()).is_err() {
-                    process::exit(NOT_BUILT);
-                }
+            self.passed(position);
+        }
+    }
+
+    /// Lets a traced step be looked at.
+    fn passed(&self, position: u16) {
+        if self.job.traced {
+            let told = self.channel.send(&Message::Passed { position });
+            if told.and_then(|()| self.channel.await_go()).is_err() {
+                process::exit(NOT_BUILT);
             }
         }
     }
@@ -90,80 +107,59 @@ impl Child<'_> {
         }
     }
 
-    fn step(&mut self, planned: &Planned) -> Result<(), Fault> {
-        match planned.phase {
-            Phase::Isolate => self.isolate(planned),
-            _ if planned.step.is_confinement() => self.confine(planned.step),
-            _ => self.build(planned),
-        }
-    }
-
-    fn isolate(&mut self, planned: &Planned) -> Result<(), Fault> {
-        match planned.step {
-            Step::ResetSignals => signal::reset()?,
-            Step::Unshare => namespace::unshare(unshared(self.job.spec)[planned.position()])?,
-            _ => return Err(Errno::ENOSYS.into()),
-        }
-        Ok(())
-    }
-
-    fn build(&mut self, planned: &Planned) -> Result<(), Fault> {
+    fn step(&mut self, step: ChildStep<'_>) -> Result<(), Fault> {
         let spec = self.job.spec;
-        let position = planned.position();
-        match planned.step {
-            Step::BecomeRoot => Ok(become_root()?),
-            Step::DieWithParent => self.die_with_parent(),
-            Step::NewSession => Ok(process::new_session()?),
-            Step::Terminal => Ok(terminal::take_control(self.job.terminal.as_ref().ok_or(Errno::EPROTO)?)?),
-            Step::Unshare => Ok(namespace::unshare(Namespace::Cgroup)?),
-            Step::Hostname => Ok(namespace::set_hostname(spec.hostname.as_deref().unwrap_or_default())?),
-            Step::Domainname => {
-                Ok(namespace::set_domainname(spec.domainname.as_deref().unwrap_or_default())?)
+        match step {
+            ChildStep::ResetSignals => Ok(signal::reset()?),
+            ChildStep::Unshare(kind) => Ok(namespace::unshare(kind)?),
+            ChildStep::BecomeRoot => Ok(become_root()?),
+            ChildStep::DieWithParent => self.die_with_parent(),
+            ChildStep::NewSession => Ok(process::new_session()?),
+            ChildStep::Terminal => {
+                Ok(terminal::take_control(self.job.terminal.as_ref().ok_or(Errno::EPROTO)?)?)
             }
-            Step::EnterNetwork => {
+            ChildStep::Hostname(name) => Ok(namespace::set_hostname(name)?),
+            ChildStep::Domainname(name) => Ok(namespace::set_domainname(name)?),
+            ChildStep::EnterNetwork => {
                 let network = self.network.take().ok_or(Errno::EPROTO)?;
                 Ok(namespace::join(network.as_fd(), Namespace::Net)?)
             }
-            Step::Loopback | Step::LinkAddress | Step::DeviceAddress | Step::Route => {
-                configure(opened(&mut self.net)?, spec, planned)
-            }
-            Step::Propagation => Ok(root::propagate(spec.propagation)?),
-            Step::Root => self.new_root(),
-            Step::Skeleton => root::fill(root_of(spec)?),
-            Step::Proc => mounts::proc(self.tree()?),
-            Step::Sysfs => mounts::sysfs(self.tree()?),
-            Step::Dev => dev::make(self.tree()?, spec),
-            Step::Mount => mounts::mount(self.tree()?, &spec.mounts[position]),
-            Step::Sysctl => mounts::sysctls(self.tree()?, spec),
-            Step::Mask => mounts::mask(self.tree()?, &spec.masked),
-            Step::ReadOnly => mounts::make_read_only(self.tree()?, &spec.read_only),
-            Step::PivotRoot => root::pivot(self.tree()?, root_of(spec)?),
-            Step::DetachOldRoot => Ok(root::detach_old()?),
-            Step::Chroot => Ok(root::change(self.tree()?)?),
-            Step::RootReadOnly => Ok(root::make_read_only()?),
-            _ => Err(Errno::ENOSYS.into()),
+            ChildStep::Configure(step) => configure(opened(&mut self.net)?, step),
+            ChildStep::Propagation(propagation) => Ok(root::propagate(propagation)?),
+            ChildStep::Root(root) => self.new_root(root),
+            ChildStep::Skeleton(root, skeleton) => root::fill(root, skeleton),
+            ChildStep::Proc => mounts::proc(self.tree()?),
+            ChildStep::Sysfs => mounts::sysfs(self.tree()?),
+            ChildStep::Dev => dev::make(self.tree()?, spec),
+            ChildStep::Mount(mount) => mounts::mount(self.tree()?, mount),
+            ChildStep::Sysctl(wanted) => mounts::sysctls(self.tree()?, wanted),
+            ChildStep::Mask(paths) => mounts::mask(self.tree()?, paths),
+            ChildStep::ReadOnly(paths) => mounts::make_read_only(self.tree()?, paths),
+            ChildStep::PivotRoot(root) => root::pivot(self.tree()?, root),
+            ChildStep::DetachOldRoot => Ok(root::detach_old()?),
+            ChildStep::Chroot => Ok(root::change(self.tree()?)?),
+            ChildStep::RootReadOnly => Ok(root::make_read_only()?),
+            ChildStep::Confine(step) => self.confine(step),
         }
     }
 
-    fn confine(&mut self, step: Step) -> Result<(), Fault> {
-        let spec = self.job.spec;
+    fn confine(&mut self, step: Confinement<'_>) -> Result<(), Fault> {
         match step {
-            Step::Rlimit => limit(spec),
-            Step::Bounding => self.bounding(),
-            Step::Ids => self.ids(),
-            Step::Capabilities => self.capabilities(),
-            Step::NoNewPrivileges => Ok(process::no_new_privileges()?),
-            Step::ForbidTyping => Ok(seccomp::forbid_typing()?),
-            Step::WorkingDirectory => working_directory(&spec.cwd),
-            Step::Umask => {
-                credentials::set_umask(spec.umask);
+            Confinement::Rlimit(limits) => limit(limits),
+            Confinement::Bounding => self.bounding(),
+            Confinement::Ids => self.ids(),
+            Confinement::Capabilities => self.capabilities(),
+            Confinement::NoNewPrivileges => Ok(process::no_new_privileges()?),
+            Confinement::ForbidTyping => Ok(seccomp::forbid_typing()?),
+            Confinement::WorkingDirectory(path) => working_directory(path),
+            Confinement::Umask(mask) => {
+                credentials::set_umask(mask);
                 Ok(())
             }
-            Step::Stdio => Ok(self.job.stdio.as_ref().map_or(Ok(()), descriptor::set_standard)?),
-            Step::CloseDescriptors => close_descriptors(spec),
-            Step::Init => self.init(),
-            Step::Execute => Err(self.execute()),
-            _ => Err(Errno::ENOSYS.into()),
+            Confinement::Stdio => Ok(self.job.stdio.as_ref().map_or(Ok(()), descriptor::set_standard)?),
+            Confinement::CloseDescriptors(kept) => close_descriptors(kept),
+            Confinement::Init => self.init(),
+            Confinement::Execute => Err(self.execute()),
         }
     }
 
@@ -183,8 +179,8 @@ impl Child<'_> {
         Ok(())
     }
 
-    fn new_root(&mut self) -> Result<(), Fault> {
-        self.tree = Some(root::prepare(self.job.spec, root_of(self.job.spec)?)?);
+    fn new_root(&mut self, root: &Root) -> Result<(), Fault> {
+        self.tree = Some(root::prepare(self.job.spec, root)?);
         Ok(())
     }
 
@@ -260,31 +256,6 @@ impl Child<'_> {
     }
 }
 
-impl Step {
-    /// The steps that only take away.
-    pub(crate) fn is_confinement(self) -> bool {
-        use Step::{
-            Bounding, Capabilities, CloseDescriptors, Execute, ForbidTyping, Ids, Init, NoNewPrivileges,
-            Rlimit, Stdio, Umask, WorkingDirectory,
-        };
-        matches!(
-            self,
-            Rlimit
-                | Bounding
-                | Ids
-                | Capabilities
-                | NoNewPrivileges
-                | ForbidTyping
-                | WorkingDirectory
-                | Umask
-                | Stdio
-                | CloseDescriptors
-                | Init
-                | Execute
-        )
-    }
-}
-
 /// A namespace without a user 0 is entered with all capabilities too: EINVAL says no more than that.
 fn become_root() -> Result<(), Errno> {
     for result in [credentials::set_group(0), credentials::set_user(0)] {
@@ -295,12 +266,8 @@ fn become_root() -> Result<(), Errno> {
     Ok(())
 }
 
-fn root_of(spec: &Spec) -> Result<&Root, Errno> {
-    spec.root.as_ref().ok_or(Errno::EINVAL)
-}
-
-fn limit(spec: &Spec) -> Result<(), Fault> {
-    for (&kind, limit) in &spec.rlimits {
+fn limit(limits: &BTreeMap<Resource, Rlimit>) -> Result<(), Fault> {
+    for (&kind, limit) in limits {
         credentials::set_limit(kind, limit.soft, limit.hard)
             .about(|| format!("{kind:?} {} {}", limit.soft, limit.hard).to_lowercase())?;
     }
@@ -314,9 +281,9 @@ fn working_directory(path: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-fn close_descriptors(spec: &Spec) -> Result<(), Fault> {
+fn close_descriptors(kept: &BTreeSet<i32>) -> Result<(), Fault> {
     descriptor::close_on_exec_from(3)?;
-    for &fd in &spec.keep_fds {
+    for &fd in kept {
         descriptor::set_inheritable(fd, true).about(|| format!("descriptor {fd}"))?;
     }
     Ok(())

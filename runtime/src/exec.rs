@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use crate::action::{Action, JoinStep, Planned};
 use crate::job::Job;
 use crate::launch::launch;
 use crate::names::namespaces;
@@ -11,7 +12,7 @@ use crate::process::Process;
 use crate::spec::{Namespace, Peer, Spec};
 use crate::stdio::{self, above_standard};
 use crate::step::{Failure, Side, Step};
-use crate::steps::{Phase, Planned, steps, with_terminal};
+use crate::steps::{steps, with_terminal};
 use crate::teardown::Teardown;
 use crate::trace::Tracer;
 use sys::process::Status;
@@ -77,7 +78,11 @@ impl Exec {
         let spec = self.specify(leader, container)?;
         let job = Job {
             spec: &spec,
-            plan: if self.terminal.is_some() { with_terminal(plan(&spec)) } else { plan(&spec) },
+            plan: if self.terminal.is_some() {
+                with_terminal(plan(&spec, leader))
+            } else {
+                plan(&spec, leader)
+            },
             entry: Some(leader),
             program: self.program,
             stdio: self.stdio.map(above_standard).transpose().map_err(stdio::failed)?,
@@ -117,9 +122,9 @@ impl Exec {
 }
 
 /// The steps of joining, and the root directory of the process that is joined: its own one may be a chroot.
-fn plan(spec: &Spec) -> Vec<Planned> {
+fn plan(spec: &Spec, leader: i32) -> Vec<Planned<'_>> {
     let mut plan = steps(spec);
-    plan.insert(spec.join.len(), Planned { phase: Phase::Join, step: Step::EnterRoot, index: None });
+    plan.insert(spec.join.len(), Action::Join(JoinStep::Root(leader)).into());
     plan
 }
 

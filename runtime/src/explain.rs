@@ -1,14 +1,16 @@
 //! The plan in words, each step with the shell command that does the same.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::action::{Action, ChildStep, Confinement, JoinStep, NetworkStep, ParentStep, Planned};
 use crate::describe;
 use crate::identity;
 use crate::shell::{self, word};
-use crate::spec::{Mount, Namespace, Propagation, Root, Spec, Switch};
-use crate::step::Step;
-use crate::steps::made_beside;
-use crate::steps::{Phase, Planned, steps, unshared};
+use crate::spec::{
+    Cgroup, Device, Mount, Namespace, Peer, Propagation, Resource, Rlimit, Root, Spec, Switch, Veth,
+};
+use crate::steps::{made_beside, steps};
 
 /// A step for a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,101 +26,70 @@ pub struct Explained {
 
 /// Every step of a container, in order, with the equivalent shell command.
 pub fn explain(spec: &Spec) -> Vec<Explained> {
-    let explained = |planned: &Planned| Explained {
-        step: planned.step.name(),
-        what: what(spec, planned),
-        shell: shell(spec, planned),
+    let explained = |&Planned { action, .. }: &Planned<'_>| Explained {
+        step: action.name().name(),
+        what: what(spec, action),
+        shell: shell(spec, action),
     };
     steps(spec).iter().map(explained).collect()
 }
 
-fn what(spec: &Spec, planned: &Planned) -> String {
-    let detail = describe::detail(spec, planned);
-    let said = match planned.step {
-        Step::Join => "enter the namespace",
-        Step::Clone => "make the child process, born in new namespaces",
-        Step::Unshare if planned.phase == Phase::Network => {
-            "make a namespace outside, for the child to enter"
-        }
-        Step::Unshare => "leave the parent's namespace for a new one",
-        Step::ResetSignals => "block no signal and ignore none",
-        Step::IdMap => "tell which ids inside are which outside",
-        Step::Cgroup => "make the cgroup with its limits",
-        Step::EnterCgroup => "put the child into the cgroup",
-        Step::Link => "make a veth pair, the peer inside",
-        Step::EnterNetwork => "enter the network that the parent made",
-        Step::Device => "move the device inside",
-        Step::BecomeRoot => "become user 0 of the user namespace",
-        Step::DieWithParent => "ask to be killed when the parent dies",
-        Step::NewSession => "leave the caller's terminal",
-        Step::Terminal => "take control of the own terminal",
-        Step::Hostname => "set the hostname",
-        Step::Domainname => "set the NIS domain name",
-        Step::Loopback => "bring lo up",
-        Step::LinkAddress => "give the container's end its address",
-        Step::DeviceAddress => "set up the moved device",
-        Step::Route => "add the route",
-        Step::Propagation => "let no mount event cross",
-        Step::Root => "mount the new root",
-        Step::Skeleton => "copy the skeleton into it",
-        Step::Proc => "mount a procfs of the own PID namespace",
-        Step::Sysfs => "mount a sysfs of the own network namespace",
-        Step::Dev => "make a minimal /dev",
-        Step::Mount => "mount",
-        Step::Sysctl => "set kernel parameters",
-        Step::Mask => "hide what tells of the host",
-        Step::ReadOnly => "forbid writing to the host's knobs",
-        Step::PivotRoot => "make the new root /",
-        Step::DetachOldRoot => "take the old root away",
-        Step::Chroot => "make the new root /, for this process only",
-        Step::RootReadOnly => "make the root read-only",
-        Step::Rlimit => "set resource limits",
-        Step::Bounding => "give up capabilities for good",
-        Step::Ids => "become the user",
-        Step::Capabilities => "set the capability sets",
-        Step::NoNewPrivileges => "never gain privileges by execve",
-        Step::ForbidTyping => "refuse to type into the caller's terminal (TIOCSTI, TIOCLINUX)",
-        Step::WorkingDirectory => "go to the working directory",
-        Step::Umask => "set the file mode creation mask",
-        Step::Stdio => "connect the standard descriptors",
-        Step::CloseDescriptors => "close all other descriptors",
-        Step::Init => "leave an init behind as the first process",
-        Step::Execute => "become the program",
-        Step::Check | Step::OneThread | Step::Channel | Step::EnterRoot | Step::Teardown => "",
-    };
-    if detail.is_empty() { said.to_owned() } else { format!("{said}: {detail}") }
+fn what(spec: &Spec, action: Action<'_>) -> String {
+    let (purpose, detail) = (describe::purpose(action), describe::detail(spec, action));
+    if detail.is_empty() { purpose.to_owned() } else { format!("{purpose}: {detail}") }
 }
 
-fn shell(spec: &Spec, planned: &Planned) -> String {
-    let position = planned.position();
-    match planned.step {
-        Step::Join => join(spec, position),
-        Step::Clone => clone(spec),
-        Step::Unshare if planned.phase == Phase::Network => "ip netns add $NET".into(),
-        Step::Unshare if planned.phase == Phase::Build => "unshare --cgroup".into(),
-        Step::EnterNetwork if enters_from_new_root(spec) => "nsenter --net=/proc/self/fd/9".into(),
-        Step::EnterNetwork => "nsenter --net=/run/netns/$NET".into(),
-        Step::Unshare => format!("unshare --{}", unshared(spec)[position]),
-        Step::IdMap | Step::Cgroup | Step::EnterCgroup | Step::Link | Step::Device => outside(spec, planned),
-        Step::NewSession => "setsid".into(),
-        Step::BecomeRoot => "setpriv --reuid 0 --regid 0".into(),
-        Step::DieWithParent => "setpriv --pdeathsig KILL".into(),
-        Step::Hostname => format!("hostname {}", word(spec.hostname.as_deref().unwrap_or_default())),
-        Step::Domainname => format!("domainname {}", word(spec.domainname.as_deref().unwrap_or_default())),
-        Step::Loopback | Step::LinkAddress | Step::DeviceAddress | Step::Route => connected(spec, planned),
-        Step::PivotRoot | Step::DetachOldRoot | Step::Chroot | Step::RootReadOnly => {
-            switched(spec, planned.step)
-        }
-        Step::Propagation | Step::Root | Step::Skeleton => new_root(spec, planned.step),
-        Step::Proc | Step::Sysfs | Step::Dev | Step::Mount | Step::Sysctl | Step::Mask | Step::ReadOnly => {
-            mounted(spec, planned)
-        }
-        _ => confined(spec, planned.step),
+fn shell(spec: &Spec, action: Action<'_>) -> String {
+    match action {
+        Action::Join(JoinStep::Namespace(kind, peer)) => join(kind, peer),
+        Action::Join(JoinStep::Root(leader)) => format!("chroot /proc/{leader}/root"),
+        Action::Clone => clone(spec),
+        Action::Network(step) | Action::Attach(step) => outside(spec, step),
+        Action::Isolate(step) | Action::Build(step) => inside(spec, step),
     }
 }
 
-fn join(spec: &Spec, position: usize) -> String {
-    let Some((&kind, peer)) = spec.join.iter().nth(position) else { return String::new() };
+fn inside(spec: &Spec, step: ChildStep<'_>) -> String {
+    let root = prefix(spec);
+    match step {
+        ChildStep::ResetSignals | ChildStep::Terminal => String::new(),
+        ChildStep::Unshare(kind) => format!("unshare --{kind}"),
+        ChildStep::BecomeRoot => "setpriv --reuid 0 --regid 0".into(),
+        ChildStep::DieWithParent => "setpriv --pdeathsig KILL".into(),
+        ChildStep::NewSession => "setsid".into(),
+        ChildStep::Hostname(name) => format!("hostname {}", word(name)),
+        ChildStep::Domainname(name) => format!("domainname {}", word(name)),
+        ChildStep::EnterNetwork if enters_from_new_root(spec) => "nsenter --net=/proc/self/fd/9".into(),
+        ChildStep::EnterNetwork => "nsenter --net=/run/netns/$NET".into(),
+        ChildStep::Configure(step) => connected(spec, step),
+        ChildStep::Propagation(propagation) => propagated(propagation),
+        ChildStep::Root(root) => made(root),
+        ChildStep::Skeleton(_, from) => format!("cp -a {}/. $ROOT", shell::path(from)),
+        ChildStep::Proc => format!("mount -t proc -o nosuid,nodev,noexec proc {root}/proc"),
+        ChildStep::Sysfs => format!("mount -t sysfs -o ro,nosuid,nodev,noexec sysfs {root}/sys"),
+        ChildStep::Dev => format!(
+            "mount -t tmpfs -o nosuid,noexec,mode=755 tmpfs {root}/dev; mknod -m 666 {root}/dev/null c 1 3; …; \
+             mount -t devpts -o newinstance,ptmxmode=0666 devpts {root}/dev/pts"
+        ),
+        ChildStep::Mount(wanted) => mount(root, wanted),
+        ChildStep::Sysctl(wanted) => sysctls(wanted),
+        ChildStep::Mask(hidden) => format!(
+            "for path in {}; do mount --bind /dev/null {root}$path || mount -t tmpfs -o ro tmpfs {root}$path; done",
+            paths(hidden)
+        ),
+        ChildStep::ReadOnly(closed) => format!(
+            "for path in {}; do mount --rbind {root}$path {root}$path && mount -o remount,bind,ro {root}$path; done",
+            paths(closed)
+        ),
+        ChildStep::PivotRoot(root) => pivoted(spec, root),
+        ChildStep::DetachOldRoot => "umount -l .; cd /".into(),
+        ChildStep::Chroot => format!("{}chroot $ROOT", keeps_network(spec)),
+        ChildStep::RootReadOnly => "mount -o remount,bind,ro /".into(),
+        ChildStep::Confine(step) => confined(spec, step),
+    }
+}
+
+fn join(kind: Namespace, peer: &Peer) -> String {
     match crate::names::file_of(peer, kind) {
         Some(path) => format!("nsenter --{kind}={}", shell::path(&path)),
         None => {
@@ -134,41 +105,42 @@ fn clone(spec: &Spec) -> String {
     format!("unshare{flags} --fork")
 }
 
-fn outside(spec: &Spec, planned: &Planned) -> String {
-    let group = spec.cgroup.as_ref();
-    match planned.step {
-        Step::IdMap => {
-            let (users, groups) = identity::maps(spec);
-            let deny = if spec.setgroups { "" } else { "echo deny >/proc/$PID/setgroups; " };
-            let line = |rows: &[_]| identity::rows(rows).trim_end().replace('\n', "\\n");
-            format!(
-                "{deny}printf '{}' >/proc/$PID/gid_map; printf '{}' >/proc/$PID/uid_map",
-                line(&groups),
-                line(&users)
-            )
-        }
-        Step::Cgroup => group.map_or_else(String::new, |group| {
-            let name = word(&group.name);
-            let limit = |(file, value): (&String, &String)| {
-                format!("; echo {} >$CGROUP/{name}/{}", word(value), word(file))
-            };
-            format!("mkdir $CGROUP/{name}{}", group.limits.iter().map(limit).collect::<String>())
-        }),
-        Step::EnterCgroup => group.map_or_else(String::new, |group| {
-            format!("echo $PID >$CGROUP/{}/cgroup.procs", word(&group.name))
-        }),
-        Step::Link => link(spec, planned.position()),
-        _ => {
-            let device = &spec.devices[planned.position()];
-            let rename =
-                device.rename.as_ref().map(|name| format!(" name {}", word(name))).unwrap_or_default();
-            format!("ip link set {} netns {}{rename}", word(&device.name), network(spec))
-        }
+fn outside(spec: &Spec, step: ParentStep<'_>) -> String {
+    match step {
+        ParentStep::MakeNetwork => "ip netns add $NET".into(),
+        ParentStep::IdMap => id_map(spec),
+        ParentStep::Cgroup(group) => cgroup(group),
+        ParentStep::EnterCgroup(group) => format!("echo $PID >$CGROUP/{}/cgroup.procs", word(&group.name)),
+        ParentStep::Link(wanted) => link(spec, wanted),
+        ParentStep::Device(device) => moved(spec, device),
+        ParentStep::Configure(step) => connected(spec, step),
     }
 }
 
-fn link(spec: &Spec, position: usize) -> String {
-    let link = &spec.links[position];
+fn id_map(spec: &Spec) -> String {
+    let (users, groups) = identity::maps(spec);
+    let deny = if spec.setgroups { "" } else { "echo deny >/proc/$PID/setgroups; " };
+    let line = |rows: &[_]| identity::rows(rows).trim_end().replace('\n', "\\n");
+    format!(
+        "{deny}printf '{}' >/proc/$PID/gid_map; printf '{}' >/proc/$PID/uid_map",
+        line(&groups),
+        line(&users)
+    )
+}
+
+fn cgroup(group: &Cgroup) -> String {
+    let name = word(&group.name);
+    let limit =
+        |(file, value): (&String, &String)| format!("; echo {} >$CGROUP/{name}/{}", word(value), word(file));
+    format!("mkdir $CGROUP/{name}{}", group.limits.iter().map(limit).collect::<String>())
+}
+
+fn moved(spec: &Spec, device: &Device) -> String {
+    let rename = device.rename.as_ref().map(|name| format!(" name {}", word(name))).unwrap_or_default();
+    format!("ip link set {} netns {}{rename}", word(&device.name), network(spec))
+}
+
+fn link(spec: &Spec, link: &Veth) -> String {
     let mtu = link.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
     let (host, peer, network) = (word(&link.host), word(&link.container), network(spec));
     let mut shell = format!("ip link add {host}{mtu} type veth peer name {peer}{mtu} netns {network}");
@@ -187,24 +159,21 @@ fn network(spec: &Spec) -> &'static str {
 }
 
 /// What is done inside the container's network, there or from outside.
-fn connected(spec: &Spec, planned: &Planned) -> String {
+fn connected(spec: &Spec, step: NetworkStep<'_>) -> String {
     let ip = if made_beside(spec) { "ip -n $NET" } else { "ip" };
     let add =
         |address: &String, device: &str| format!("{ip} addr add {} dev {}", word(address), word(device));
-    let commands: Vec<String> = match planned.step {
-        Step::Loopback => vec![format!("{ip} link set lo up")],
-        Step::Route => {
-            let route = &spec.routes[planned.position()];
+    let commands: Vec<String> = match step {
+        NetworkStep::Loopback => vec![format!("{ip} link set lo up")],
+        NetworkStep::Route(route) => {
             vec![format!("{ip} route add {} via {}", word(&route.to), word(&route.via))]
         }
-        Step::LinkAddress => {
-            let link = &spec.links[planned.position()];
+        NetworkStep::Link(link) => {
             let added = link.container_address.as_ref().map(|address| add(address, &link.container));
             let up = (!link.down).then(|| format!("{ip} link set {} up", word(&link.container)));
             added.into_iter().chain(up).collect()
         }
-        _ => {
-            let device = &spec.devices[planned.position()];
+        NetworkStep::Device(device) => {
             let name = device.rename.as_ref().unwrap_or(&device.name);
             let mtu = device.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
             let added = device.address.as_ref().map(|address| add(address, name));
@@ -214,25 +183,15 @@ fn connected(spec: &Spec, planned: &Planned) -> String {
     commands.join("; ")
 }
 
-fn new_root(spec: &Spec, step: Step) -> String {
-    let root = spec.root.as_ref();
-    match step {
-        Step::Propagation => {
-            let word = match spec.propagation {
-                Propagation::Private => "rprivate",
-                Propagation::Slave => "rslave",
-                Propagation::Shared => "rshared",
-                Propagation::Unbindable => "runbindable",
-                Propagation::Unchanged => return String::new(),
-            };
-            format!("mount --make-{word} /")
-        }
-        Step::Root => root.map_or_else(String::new, made),
-        _ => {
-            let skeleton = root.and_then(|root| root.skeleton.as_ref());
-            skeleton.map_or_else(String::new, |from| format!("cp -a {}/. $ROOT", shell::path(from)))
-        }
-    }
+fn propagated(propagation: Propagation) -> String {
+    let word = match propagation {
+        Propagation::Private => "rprivate",
+        Propagation::Slave => "rslave",
+        Propagation::Shared => "rshared",
+        Propagation::Unbindable => "runbindable",
+        Propagation::Unchanged => return String::new(),
+    };
+    format!("mount --make-{word} /")
 }
 
 fn made(root: &Root) -> String {
@@ -256,30 +215,9 @@ fn prefix(spec: &Spec) -> &'static str {
     if spec.root.is_some() { "$ROOT" } else { "" }
 }
 
-fn mounted(spec: &Spec, planned: &Planned) -> String {
-    let root = prefix(spec);
-    match planned.step {
-        Step::Proc => format!("mount -t proc -o nosuid,nodev,noexec proc {root}/proc"),
-        Step::Sysfs => format!("mount -t sysfs -o ro,nosuid,nodev,noexec sysfs {root}/sys"),
-        Step::Dev => format!(
-            "mount -t tmpfs -o nosuid,noexec,mode=755 tmpfs {root}/dev; mknod -m 666 {root}/dev/null c 1 3; …; \
-             mount -t devpts -o newinstance,ptmxmode=0666 devpts {root}/dev/pts"
-        ),
-        Step::Mount => mount(root, &spec.mounts[planned.position()]),
-        Step::Sysctl => {
-            let set =
-                |(name, value): (&String, &String)| format!("sysctl -w {}", word(&format!("{name}={value}")));
-            spec.sysctls.iter().map(set).collect::<Vec<_>>().join("; ")
-        }
-        Step::Mask => format!(
-            "for path in {}; do mount --bind /dev/null {root}$path || mount -t tmpfs -o ro tmpfs {root}$path; done",
-            paths(&spec.masked)
-        ),
-        _ => format!(
-            "for path in {}; do mount --rbind {root}$path {root}$path && mount -o remount,bind,ro {root}$path; done",
-            paths(&spec.read_only)
-        ),
-    }
+fn sysctls(wanted: &BTreeMap<String, String>) -> String {
+    let set = |(name, value): (&String, &String)| format!("sysctl -w {}", word(&format!("{name}={value}")));
+    wanted.iter().map(set).collect::<Vec<_>>().join("; ")
 }
 
 fn paths(paths: &[PathBuf]) -> String {
@@ -301,38 +239,37 @@ fn mount(root: &str, mount: &Mount) -> String {
     }
 }
 
-fn switched(spec: &Spec, step: Step) -> String {
-    let old = spec.root.as_ref().and_then(|root| root.keep_old.as_ref());
-    let open = if enters_from_new_root(spec) { "exec 9</run/netns/$NET; " } else { "" };
-    match (step, old) {
-        (Step::PivotRoot, None) => format!("{open}cd $ROOT; pivot_root . ."),
-        (Step::PivotRoot, Some(old)) => {
-            format!("{open}cd $ROOT; mkdir -p .{0}; pivot_root . .{0}", shell::path(old))
-        }
-        (Step::DetachOldRoot, _) => "umount -l .; cd /".into(),
-        (Step::Chroot, _) => format!("{open}chroot $ROOT"),
-        _ => "mount -o remount,bind,ro /".into(),
+fn pivoted(spec: &Spec, root: &Root) -> String {
+    let open = keeps_network(spec);
+    match &root.keep_old {
+        None => format!("{open}cd $ROOT; pivot_root . ."),
+        Some(old) => format!("{open}cd $ROOT; mkdir -p .{0}; pivot_root . .{0}", shell::path(old)),
     }
+}
+
+/// Opens the network's name before it is out of sight.
+fn keeps_network(spec: &Spec) -> &'static str {
+    if enters_from_new_root(spec) { "exec 9</run/netns/$NET; " } else { "" }
 }
 
 /// Whether the network is entered when its name is out of sight.
 fn enters_from_new_root(spec: &Spec) -> bool {
+    let switches = |action| matches!(action, Action::Build(ChildStep::PivotRoot(_) | ChildStep::Chroot));
     let steps = steps(spec);
-    let mut after =
-        steps.iter().skip_while(|planned| !matches!(planned.step, Step::PivotRoot | Step::Chroot));
-    after.any(|planned| planned.step == Step::EnterNetwork)
+    let mut after = steps.iter().skip_while(|planned| !switches(planned.action));
+    after.any(|planned| matches!(planned.action, Action::Build(ChildStep::EnterNetwork)))
 }
 
-fn confined(spec: &Spec, step: Step) -> String {
+fn confined(spec: &Spec, step: Confinement<'_>) -> String {
     match step {
-        Step::Rlimit => {
-            let set = |(kind, limit): (&_, &crate::spec::Rlimit)| {
+        Confinement::Rlimit(limits) => {
+            let set = |(kind, limit): (&Resource, &Rlimit)| {
                 format!(" --{}={}:{}", format!("{kind:?}").to_lowercase(), limit.soft, limit.hard)
             };
-            format!("prlimit --pid $${}", spec.rlimits.iter().map(set).collect::<String>())
+            format!("prlimit --pid $${}", limits.iter().map(set).collect::<String>())
         }
-        Step::Bounding => format!("setpriv --bounding-set={}", kept(spec)),
-        Step::Ids => {
+        Confinement::Bounding => format!("setpriv --bounding-set={}", kept(spec)),
+        Confinement::Ids => {
             let groups: Vec<String> = spec.groups.iter().map(ToString::to_string).collect();
             let groups = if groups.is_empty() {
                 "--clear-groups".into()
@@ -341,15 +278,15 @@ fn confined(spec: &Spec, step: Step) -> String {
             };
             format!("setpriv --reuid {} --regid {} {groups}", spec.uid, spec.gid)
         }
-        Step::Capabilities => "setpriv --inh-caps=-all --ambient-caps=-all".into(),
-        Step::NoNewPrivileges => "setpriv --no-new-privs".into(),
-        Step::WorkingDirectory => format!("cd {}", shell::path(&spec.cwd)),
-        Step::Umask => format!("umask {:04o}", spec.umask),
-        Step::CloseDescriptors => "exec 3>&- 4>&- …".into(),
-        Step::Execute => {
+        Confinement::Capabilities => "setpriv --inh-caps=-all --ambient-caps=-all".into(),
+        Confinement::NoNewPrivileges => "setpriv --no-new-privs".into(),
+        Confinement::WorkingDirectory(path) => format!("cd {}", shell::path(path)),
+        Confinement::Umask(mask) => format!("umask {mask:04o}"),
+        Confinement::CloseDescriptors(_) => "exec 3>&- 4>&- …".into(),
+        Confinement::Execute => {
             format!("exec {}", spec.args.iter().map(|arg| word(arg)).collect::<Vec<_>>().join(" "))
         }
-        _ => String::new(),
+        Confinement::ForbidTyping | Confinement::Stdio | Confinement::Init => String::new(),
     }
 }
 

@@ -8,10 +8,11 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use crate::action::JoinStep;
 use crate::channel::Channel;
 use crate::job::Job;
 use crate::program::Program;
-use crate::spec::Namespace;
+use crate::spec::{Namespace, Peer};
 use crate::step::{About, Fault, Step};
 use crate::{child, names};
 use sys::process::{Birth, Shared};
@@ -39,24 +40,32 @@ pub(crate) fn run(job: &Job<'_>, channel: Channel, program: Program<'_>, born: &
 type Joinable = (u16, Namespace, OwnedFd);
 
 fn enter(job: &Job<'_>) -> Result<(), (u16, Fault)> {
-    let first = job.position(Step::Join);
     // Everything is opened first: `/proc` may be another one afterwards.
-    let root = job.entry.map(|leader| file::handle(Path::new(&format!("/proc/{leader}/root"))));
-    let root = root.transpose().map_err(|errno| (job.position(Step::EnterRoot), errno.into()))?;
-    let mut joinable = Vec::new();
-    for ((&kind, peer), position) in job.spec.join.iter().zip(first..) {
-        let path = names::file_of(peer, kind).ok_or(Errno::EINVAL);
-        let path = path.about(|| format!("{kind} of {}", String::from(peer.clone())));
-        let opened = path.and_then(|path| File::open(&path).about(|| path.display().to_string()));
-        joinable.push((position, kind, opened.map_err(|fault| (position, fault))?.into()));
+    let (mut joinable, mut root): (Vec<Joinable>, _) = (Vec::new(), None);
+    for (position, step) in job.joins() {
+        let opened = match step {
+            JoinStep::Namespace(kind, peer) => {
+                open(kind, peer).map(|namespace| joinable.push((position, kind, namespace)))
+            }
+            JoinStep::Root(leader) => file::handle(Path::new(&format!("/proc/{leader}/root")))
+                .map(|directory| root = Some((position, directory)))
+                .map_err(Fault::from),
+        };
+        opened.map_err(|fault| (position, fault))?;
     }
     // Until execve a process of the container could trace this one, and reach what it has open (CVE-2016-9962).
-    process::forbid_inspection().map_err(|errno| (first, errno.into()))?;
+    process::forbid_inspection().map_err(|errno| (job.position(Step::Join), errno.into()))?;
     join_all(joinable)?;
     match root {
-        Some(root) => enter_root(&root).map_err(|errno| (job.position(Step::EnterRoot), errno.into())),
+        Some((position, root)) => enter_root(&root).map_err(|errno| (position, errno.into())),
         None => Ok(()),
     }
+}
+
+fn open(kind: Namespace, peer: &Peer) -> Result<OwnedFd, Fault> {
+    let path = names::file_of(peer, kind).ok_or(Errno::EINVAL);
+    let path = path.about(|| format!("{kind} of {}", String::from(peer.clone())))?;
+    Ok(File::open(&path).about(|| path.display().to_string())?.into())
 }
 
 /// A privileged caller may join what the user namespace does not own only before it joins that; an unprivileged one may

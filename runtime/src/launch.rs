@@ -2,13 +2,13 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::action::{Action, Planned};
 use crate::attach::Outside;
 use crate::channel::{Channel, Message};
 use crate::job::Job;
 use crate::process::Process;
 use crate::program::Program;
 use crate::step::{Failure, Fault, Side, Step};
-use crate::steps::{Phase, Planned};
 use crate::teardown::Teardown;
 use crate::trace::{Trace, Tracer};
 use crate::{child, describe, intermediate};
@@ -35,10 +35,10 @@ pub(crate) fn launch(
     };
     let pid = process.pid();
     let mut outside = Outside::of(job, pid, teardown);
-    outside.perform(Phase::Network, |planned| parent.tracer.tell(job, planned, pid))?;
+    outside.perform(job.network(), |planned| parent.tracer.tell(job, planned, pid))?;
     let process = parent.meet(process)?;
     job.entry.map_or(Ok(()), |leader| outside.enter_cgroup_of(leader))?;
-    outside.perform(Phase::Attach, |planned| parent.tracer.tell(job, planned, pid))?;
+    outside.perform(job.attachments(), |planned| parent.tracer.tell(job, planned, pid))?;
     if job.is_awaited() {
         parent.go(outside.network());
     }
@@ -74,7 +74,7 @@ fn give_birth(job: &Job<'_>) -> Result<(Channel, Born), Failure> {
     }
     let (parent, child) = Channel::pair().map_err(|errno| failed(Step::Channel, "", errno))?;
     let program = Program::prepare(job, &child).map_err(|errno| failed(Step::Channel, LAUNCHER, errno))?;
-    let joins = job.phase(Phase::Join).next().is_some();
+    let joins = job.joins().next().is_some();
     let to_be = joins.then(Shared::new).transpose().map_err(|errno| failed(Step::Channel, "", errno))?;
     let namespaces = if joins { Vec::new() } else { job.born_in() };
     match process::clone(&namespaces, None) {
@@ -113,7 +113,8 @@ impl Parent<'_, '_, '_> {
         let status = first.wait().map_err(|errno| self.broken(errno))?;
         match born.pid().map(Process::new) {
             Some(child) if status == Status::Exited(0) => {
-                for (_, planned) in self.job.phase(Phase::Join) {
+                let joins = |planned: &&Planned<'_>| matches!(planned.action, Action::Join(_));
+                for planned in self.job.plan.iter().filter(joins) {
                     self.tracer.tell(self.job, planned, child.pid());
                 }
                 self.tracer.tell(self.job, self.job.only(Step::Clone), child.pid());
@@ -215,13 +216,13 @@ impl Parent<'_, '_, '_> {
 }
 
 impl Tracer<'_, '_> {
-    fn tell(&mut self, job: &Job<'_>, planned: &Planned, pid: i32) {
+    fn tell(&mut self, job: &Job<'_>, planned: &Planned<'_>, pid: i32) {
         if let Some(trace) = self.0.as_mut() {
             trace(&Trace {
-                side: planned.side(),
-                step: planned.step,
-                index: describe::shown_index(planned),
-                detail: describe::detail(job.spec, planned),
+                side: planned.action.side(),
+                step: planned.action.name(),
+                index: planned.index,
+                detail: describe::detail(job.spec, planned.action),
                 // A process that is already gone has none to show.
                 namespaces: crate::namespaces(Some(pid)).unwrap_or_default(),
             });

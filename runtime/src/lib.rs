@@ -1,11 +1,12 @@
 //! One Linux container, built step by step. Knows nothing of scenarios or QEMU.
 //!
-//! [`spec::Spec`] is what a container is; [`steps()`] is the plan; [`Container::spawn`] carries it out, part of it in the
-//! parent (`steps.rs`' `Attach`), the rest in the child. `channel.rs` draws how the two talk.
+//! [`spec::Spec`] is what a container is; [`explain()`] tells the plan; [`Container::spawn`] carries it out, part of it in
+//! the parent (`ParentStep`), the rest in the child (`ChildStep`). `channel.rs` draws how the two talk.
 //!
 //! What a container is, and what is done for it:
 //! - [`spec`], `check`, `problem`: the specification, and what is wrong with it
-//! - `step`, `steps`, `describe`, `help`: the steps by name, the plan, and their words
+//! - `step`, `action`, `steps`: the steps by name, what each does, and the plan
+//! - `describe`, `help`: their words
 //! - `explain`, [`shell`]: the plan as commands of a shell
 //! - `trace`: the plan while it is carried out
 //!
@@ -21,6 +22,7 @@
 
 #![forbid(unsafe_code)]
 
+mod action;
 mod attach;
 pub mod caps;
 pub mod cgroup;
@@ -67,6 +69,5 @@ pub use self::names::namespaces;
 pub use self::problem::{Problem, Unknown};
 pub use self::running::Running;
 pub use self::step::{Failure, Side, Step};
-pub use self::steps::{Phase, Planned, steps};
 pub use self::trace::Trace;
 pub use sys::process::Status;

@@ -1,11 +1,12 @@
 //! What is mounted in the new root, what is hidden there, and what is made read-only.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use crate::spec::{Mount, Spec};
+use crate::spec::Mount;
 use crate::step::{About, Fault};
 use crate::tree::Tree;
 use sys::file::{self, Links};
@@ -116,8 +117,8 @@ fn mounted(tree: &Tree, target: &Path) -> sys::Result<OwnedFd> {
 }
 
 /// Writes the sysctls, each only if it is a true one: an image could put another file in its place (CVE-2025-52881).
-pub(crate) fn sysctls(tree: &Tree, spec: &Spec) -> Result<(), Fault> {
-    for (name, value) in &spec.sysctls {
+pub(crate) fn sysctls(tree: &Tree, wanted: &BTreeMap<String, String>) -> Result<(), Fault> {
+    for (name, value) in wanted {
         let about = || format!("{name} = {value}");
         let file = tree.open_for_writing(&sysctl_path(name)).about(about)?;
         if !file::is_procfs(&file).about(about)? {

@@ -2,10 +2,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use crate::action::NetworkStep;
 use crate::net::{Address, LOOPBACK, Net, destination};
-use crate::spec::{Device, Route, Spec, Veth};
-use crate::step::{Fault, Step};
-use crate::steps::Planned;
+use crate::spec::{Device, Route, Veth};
+use crate::step::Fault;
 use sys::{self, Errno, namespace};
 
 /// A network namespace that nobody is in yet.
@@ -29,14 +29,12 @@ impl AsFd for Network {
 }
 
 /// Carries out a step for which a socket inside is enough.
-pub(crate) fn configure(net: &Net, spec: &Spec, planned: &Planned) -> Result<(), Fault> {
-    let position = planned.position();
-    match planned.step {
-        Step::Loopback => Ok(net.set_link(LOOPBACK, true)?),
-        Step::LinkAddress => link(net, &spec.links[position]),
-        Step::DeviceAddress => device(net, &spec.devices[position]),
-        Step::Route => route(net, &spec.routes[position]),
-        _ => Err(Errno::ENOSYS.into()),
+pub(crate) fn configure(net: &Net, step: NetworkStep<'_>) -> Result<(), Fault> {
+    match step {
+        NetworkStep::Loopback => Ok(net.set_link(LOOPBACK, true)?),
+        NetworkStep::Link(wanted) => link(net, wanted),
+        NetworkStep::Device(wanted) => device(net, wanted),
+        NetworkStep::Route(wanted) => route(net, wanted),
     }
 }
 

@@ -57,8 +57,8 @@ pub(crate) fn prepare(spec: &Spec, root: &Root) -> Result<Tree, Fault> {
 }
 
 /// Copies the skeleton into the new root, which is found by its short path: the tree's own leads through procfs.
-pub(crate) fn fill(root: &Root) -> Result<(), Fault> {
-    root.skeleton.as_ref().map_or(Ok(()), |skeleton| skeleton::copy(skeleton, &place(root)))
+pub(crate) fn fill(root: &Root, skeleton: &Path) -> Result<(), Fault> {
+    skeleton::copy(skeleton, &place(root))
 }
 
 /// Makes the tree's mount the root of the mount namespace.
