@@ -41,6 +41,12 @@ fn a_bad_specification_is_told_by_field(#[case] flags: &[&str], #[case] message:
     assert!(said.contains("\n  help: "), "{said}");
 }
 
+#[test]
+fn a_specification_without_an_end_is_not_read_to_it() {
+    let said = run(&["--spec", "/dev/zero"], "true").failed(125);
+    assert!(said.contains("/dev/zero: it is larger than 1 MiB"), "{said}");
+}
+
 const LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 #[rstest]

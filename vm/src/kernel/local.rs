@@ -99,8 +99,11 @@ fn tree(name: &str, tree: &Path, cache: &Cache) -> Result<Kernel> {
         };
         return Err(Error::unusable(tree, reason, way_out));
     }
-    let head = native(&image)?;
     let path = tree.join("include/config/kernel.release");
+    for part in [&image, &path].into_iter().filter(|part| part.exists()) {
+        given(part)?;
+    }
+    let head = native(&image)?;
     let release = fs::read_to_string(&path).map_err(Error::io("read", &path))?.trim().to_owned();
     with_release(name, &image, &head, release, Some(tree.to_path_buf()), Some(tree.join(".config")), cache)
 }

@@ -74,6 +74,10 @@ impl Lock {
 
     /// Reads a lock file; one that is not there has nothing in it.
     pub fn read(path: &Path) -> Result<Self> {
+        // A FIFO would be waited for, a device read without end.
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(Error::unusable(path, "is no regular file", "remove it, or give it another name"));
+        }
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self { path: path.to_path_buf(), kernels: Vec::new() });
@@ -227,6 +231,15 @@ mod tests {
         assert_eq!(lock.names(), ["k"]);
         let below = folder.path().join("a/b");
         assert_eq!(Lock::place(&below), lock.path());
+    }
+
+    #[test]
+    fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kernels.lock");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let refused = Lock::read(&path).unwrap_err().to_string();
+        assert!(refused.contains("kernels.lock: is no regular file"), "{refused}");
     }
 
     #[rstest::rstest]

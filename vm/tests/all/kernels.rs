@@ -260,3 +260,20 @@ fn what_one_would_wait_for_or_read_without_end_is_no_kernel() {
         refused(&large)
     );
 }
+
+#[test]
+fn a_pipe_in_a_kernel_tree_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("arch").join(if cfg!(target_arch = "aarch64") {
+        "arm64/boot/Image"
+    } else {
+        "x86/boot/bzImage"
+    });
+    fs::create_dir_all(image.parent().unwrap()).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&image).status().unwrap().success());
+    let tree = folder.path().to_str().unwrap();
+    fs::create_dir_all(folder.path().join("include/config")).unwrap();
+    fs::write(folder.path().join("include/config/kernel.release"), "6.1.0\n").unwrap();
+    let refused = resolve(tree, &cache(), &Silent).unwrap_err().to_string();
+    assert!(refused.contains("Image: is no regular file, and no folder"), "{refused}");
+}
