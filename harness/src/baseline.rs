@@ -13,10 +13,10 @@ use regex::Regex;
 use toml::de::DeTable;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
-use crate::input;
 use crate::judge::Status;
 use crate::report::{Expected, Run};
 use crate::scenario::reader::{Node, Reader};
+use vm::input;
 
 const KEYS: [&str; 3] = ["kernel", "scenario", "reason"];
 /// What can be expected. An error or a lost verdict cannot: nothing is known then.

@@ -16,7 +16,7 @@
 //! About nsproof itself:
 //! - [`selftest`], [`mod@bench`]
 //!
-//! For all of them: [`inline`] are values as one line of TOML or JSON, `input` are files of others, [`output`] is all that is printed.
+//! For all of them: [`inline`] are values as one line of TOML or JSON, [`output`] is all that is printed.
 #![forbid(unsafe_code)]
 
 pub mod baseline;
@@ -27,7 +27,6 @@ pub mod compare;
 pub mod diagnostic;
 pub mod explain;
 pub mod inline;
-mod input;
 pub mod isolation;
 pub mod judge;
 pub mod matcher;

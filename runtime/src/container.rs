@@ -72,10 +72,10 @@ impl<'a> Container<'a> {
     /// `ECANCELED` if it was given up.
     pub fn spawn(self) -> Result<Running, Failure> {
         check(self.spec)?;
+        let plan = steps(self.spec);
         let job = Job {
             spec: self.spec,
-            plan: if self.terminal.is_some() { with_terminal(steps(self.spec)) } else { steps(self.spec) },
-            entry: None,
+            plan: if self.terminal.is_some() { with_terminal(plan) } else { plan },
             program: self.program,
             stdio: self.stdio.map(above_standard).transpose().map_err(failed)?,
             terminal: self.terminal,

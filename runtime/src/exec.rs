@@ -76,14 +76,10 @@ impl Exec {
     /// The step that failed: `join` with `ENOENT` if there is no such process.
     pub fn within(self, leader: i32, container: &Spec) -> Result<Joined, Failure> {
         let spec = self.specify(leader, container)?;
+        let plan = plan(&spec, leader);
         let job = Job {
             spec: &spec,
-            plan: if self.terminal.is_some() {
-                with_terminal(plan(&spec, leader))
-            } else {
-                plan(&spec, leader)
-            },
-            entry: Some(leader),
+            plan: if self.terminal.is_some() { with_terminal(plan) } else { plan },
             program: self.program,
             stdio: self.stdio.map(above_standard).transpose().map_err(stdio::failed)?,
             terminal: self.terminal,

@@ -11,8 +11,6 @@ use crate::step::{Failure, Fault, Step};
 pub(crate) struct Job<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) plan: Vec<Planned<'a>>,
-    /// The process whose root directory is entered after joining its namespaces.
-    pub(crate) entry: Option<i32>,
     pub(crate) program: Option<OwnedFd>,
     pub(crate) stdio: Option<[OwnedFd; 3]>,
     /// The terminal that is to control the program's session.
@@ -27,6 +25,11 @@ impl<'a> Job<'a> {
     /// What is joined, each with its position in the whole plan.
     pub(crate) fn joins(&self) -> impl Iterator<Item = (u16, JoinStep<'a>)> {
         self.positioned(|action| if let Action::Join(step) = action { Some(step) } else { None })
+    }
+
+    /// The process whose root directory is entered after joining its namespaces.
+    pub(crate) fn entry(&self) -> Option<i32> {
+        self.joins().find_map(|(_, step)| if let JoinStep::Root(leader) = step { Some(leader) } else { None })
     }
 
     /// The child's steps until it has all its namespaces.
@@ -86,7 +89,7 @@ impl<'a> Job<'a> {
         );
         let own_mounts = self.spec.namespaces.contains(&Namespace::Mount);
         let seen = !own_mounts || self.spec.propagation.reaches_out();
-        self.traced || seen || self.entry.is_some() || early || network
+        self.traced || seen || self.entry().is_some() || early || network
     }
 
     /// Whether the child waits for the parent at all: a message that nobody reads would break the channel (`ECONNRESET`).

@@ -37,7 +37,7 @@ pub(crate) fn launch(
     let mut outside = Outside::of(job, pid, teardown);
     outside.perform(job.network(), |planned| parent.tracer.tell(job, planned, pid))?;
     let process = parent.meet(process)?;
-    job.entry.map_or(Ok(()), |leader| outside.enter_cgroup_of(leader))?;
+    job.entry().map_or(Ok(()), |leader| outside.enter_cgroup_of(leader))?;
     outside.perform(job.attachments(), |planned| parent.tracer.tell(job, planned, pid))?;
     if job.is_awaited() {
         parent.go(outside.network());

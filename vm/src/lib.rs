@@ -11,7 +11,7 @@
 //! - [`qemu`], [`accel`], `accelerator`: what it is booted by
 //! - [`machine`], `ending`: a machine that runs, and how it ends
 //! - `template`, `fork_server`, [`fork`]: machines that begin where another one was stopped
-//! - [`cache`], `process`, [`text`], `umask`: files, programs and words of this machine
+//! - [`cache`], [`input`], `process`, [`text`], `umask`: files, programs and words of this machine
 #![forbid(unsafe_code)]
 
 pub mod accel;
@@ -22,6 +22,7 @@ mod ending;
 mod error;
 mod fork_server;
 pub mod initramfs;
+pub mod input;
 pub mod kernel;
 pub mod machine;
 mod module_files;

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 const SUFFIXES: [&str; 4] = [".ko", ".ko.xz", ".ko.zst", ".ko.gz"];
 
@@ -67,7 +67,7 @@ fn walk(folder: &Path, files: &mut HashMap<String, PathBuf>) -> Result<()> {
 /// `modules.builtin` has one path a line: `kernel/drivers/net/dummy.ko`. A tree without it has nothing to say.
 fn built_in(folder: &Path) -> Result<HashSet<String>> {
     let path = folder.join("modules.builtin");
-    match fs::read_to_string(&path) {
+    match input::read_text(&path, input::TEXT) {
         Ok(text) => Ok(text.lines().filter_map(|line| module_name(line.rsplit('/').next()?)).collect()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(HashSet::new()),
         Err(error) => Err(Error::io("read", path)(error)),

@@ -9,12 +9,12 @@ use vm::{Cache, Progress};
 
 use super::{Error, Record, SCHEMA, file};
 use crate::diagnostic::Diagnostics;
-use crate::input;
 use crate::judge::{Status, Verdict, judge};
 use crate::report::{Outcome, Step};
 use crate::scenario::{self, Scenario};
 use protocol::evidence::Evidence;
 use protocol::plan::{self, Request};
+use vm::input;
 
 /// A directory that a scenario left.
 #[derive(Debug, Clone)]

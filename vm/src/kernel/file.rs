@@ -1,12 +1,11 @@
 //! A boot image as a file, and what belongs to it: its release, its modules, its configuration.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::image::Image;
 use super::{Kernel, embedded};
-use crate::{Cache, Error, Result};
+use crate::{Cache, Error, Result, input};
 
 /// A boot image with the modules that belong to it.
 pub(super) fn file(name: &str, image: &Path, modules: Option<&Path>, cache: &Cache) -> Result<Kernel> {
@@ -87,7 +86,8 @@ pub(super) fn release_of(head: &Image, image: &Path) -> Result<String> {
 /// bzImage in arch/x86/boot.
 fn tree_around(image: &Path, release: &str) -> Option<PathBuf> {
     let is_tree = |tree: &&Path| {
-        let built = fs::read_to_string(tree.join("include/config/kernel.release")).unwrap_or_default();
+        let built =
+            input::read_text(&tree.join("include/config/kernel.release"), input::TEXT).unwrap_or_default();
         built.trim() == release && tree.join(".config").is_file()
     };
     [1, 4].into_iter().filter_map(|above| image.ancestors().nth(above)).find(is_tree).map(Path::to_path_buf)

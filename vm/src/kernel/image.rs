@@ -1,12 +1,11 @@
 //! The head of a boot image, as the kernel documents it in `Documentation/arch/x86/boot.rst` and
 //! `Documentation/arch/arm64/booting.rst`.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::vmlinux;
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// What a boot image says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +21,7 @@ impl Image {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let mut head = Vec::new();
         // setup_sects is one byte of 512-byte sectors: the banner lies within the first 128 KiB.
-        File::open(path)
+        input::open(path)
             .and_then(|file| file.take(256 * 512).read_to_end(&mut head))
             .map_err(Error::io("read", path))?;
         if head.starts_with(b"\x7fELF") {

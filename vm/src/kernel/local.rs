@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::{file, native, with_release};
 use super::{Kernel, archive, folder, package};
-use crate::{Cache, Error, Result};
+use crate::{Cache, Error, Result, input};
 
 /// The kernel that this machine runs.
 pub(super) fn host(name: &str, cache: &Cache) -> Result<Kernel> {
@@ -99,11 +99,8 @@ fn tree(name: &str, tree: &Path, cache: &Cache) -> Result<Kernel> {
         };
         return Err(Error::unusable(tree, reason, way_out));
     }
-    let path = tree.join("include/config/kernel.release");
-    for part in [&image, &path].into_iter().filter(|part| part.exists()) {
-        given(part)?;
-    }
     let head = native(&image)?;
-    let release = fs::read_to_string(&path).map_err(Error::io("read", &path))?.trim().to_owned();
+    let path = tree.join("include/config/kernel.release");
+    let release = input::read_text(&path, input::TEXT).map_err(Error::io("read", &path))?.trim().to_owned();
     with_release(name, &image, &head, release, Some(tree.to_path_buf()), Some(tree.join(".config")), cache)
 }

@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::apt::{Stanza, architecture};
 use super::spec::{Spec, is_word};
 use super::{Kernel, package};
-use crate::{Cache, Error, Progress, Result};
+use crate::{Cache, Error, Progress, Result, input};
 
 /// The version of the format; it changes when a reader of the old one would misread the new one.
 const VERSION: u32 = 1;
@@ -74,11 +74,7 @@ impl Lock {
 
     /// Reads a lock file; one that is not there has nothing in it.
     pub fn read(path: &Path) -> Result<Self> {
-        // A FIFO would be waited for, a device read without end.
-        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return Err(Error::unusable(path, "is no regular file", "remove it, or give it another name"));
-        }
-        let text = match fs::read_to_string(path) {
+        let text = match input::read_text(path, input::TEXT) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self { path: path.to_path_buf(), kernels: Vec::new() });
             }
@@ -239,7 +235,7 @@ mod tests {
         let path = folder.path().join("kernels.lock");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let refused = Lock::read(&path).unwrap_err().to_string();
-        assert!(refused.contains("kernels.lock: is no regular file"), "{refused}");
+        assert!(refused.contains("kernels.lock: it is a FIFO, not a regular file"), "{refused}");
     }
 
     #[rstest::rstest]

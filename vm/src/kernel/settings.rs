@@ -1,10 +1,9 @@
 //! A kernel's configuration: `.config`, or `config-RELEASE` in a package.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// What an option is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct Settings(BTreeMap<String, Setting>);
 impl Settings {
     /// Reads a configuration file.
     pub fn read(path: &Path) -> Result<Self> {
-        Ok(Self::parse(&fs::read_to_string(path).map_err(Error::io("read", path))?))
+        Ok(Self::parse(&input::read_text(path, input::TEXT).map_err(Error::io("read", path))?))
     }
 
     /// What an option is set to.

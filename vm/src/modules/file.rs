@@ -1,6 +1,5 @@
 //! One module file: decompression, and what its `.modinfo` section tells.
 
-use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -8,7 +7,7 @@ use object::{Object, ObjectSection};
 
 use crate::compression;
 use crate::module_files::normal;
-use crate::{Error, Result};
+use crate::{Error, Result, input};
 
 /// What a module says of itself.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,9 +18,12 @@ pub(super) struct Info {
     pub(super) release: Option<String>,
 }
 
+/// The largest module, in bytes: those of a debug build have tens of megabytes.
+const LARGEST: u64 = 1 << 30;
+
 /// The ELF object, decompressed.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    let raw = fs::read(path).map_err(Error::io("read", path))?;
+    let raw = input::read(path, LARGEST).map_err(Error::io("read", path))?;
     decompress(&raw).map_err(|error| damaged(path, error))
 }
 
@@ -70,6 +72,8 @@ fn list(names: &str) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

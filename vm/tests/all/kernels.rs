@@ -275,5 +275,5 @@ fn a_pipe_in_a_kernel_tree_is_not_waited_for() {
     fs::create_dir_all(folder.path().join("include/config")).unwrap();
     fs::write(folder.path().join("include/config/kernel.release"), "6.1.0\n").unwrap();
     let refused = resolve(tree, &cache(), &Silent).unwrap_err().to_string();
-    assert!(refused.contains("Image: is no regular file, and no folder"), "{refused}");
+    assert!(refused.contains("Image: it is a FIFO, not a regular file"), "{refused}");
 }

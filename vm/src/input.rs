@@ -3,32 +3,41 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The largest scenario or baseline, in bytes: several hundred times the largest of this project.
-pub(crate) const TEXT: u64 = 1 << 20;
+pub const TEXT: u64 = 1 << 20;
 /// The largest report or recorded run, in bytes: ten thousand scenarios on ten kernels.
-pub(crate) const RECORD: u64 = 1 << 30;
+pub const RECORD: u64 = 1 << 30;
 
 /// Returns a file's bytes.
 ///
 /// # Errors
 /// What the system says; a folder, a device or a FIFO; a file of more than `most` bytes.
-pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // Asked before it is opened: to open a FIFO waits, and to open a device may do something.
-    match kind(path)? {
-        Some(other) => Err(io::Error::other(format!("it is {other}, not a regular file"))),
-        None => whole(path, most),
+    whole(open(path)?, most)
+}
+
+/// Returns a file, opened.
+///
+/// # Errors
+/// What the system says; a folder, a device or a FIFO.
+pub fn open(path: &Path) -> io::Result<File> {
+    if let Some(other) = kind(path)? {
+        return Err(io::Error::other(format!("it is {other}, not a regular file")));
     }
+    // A file of procfs can be one to wait for (`/proc/kmsg`): it says EAGAIN then.
+    fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
 /// Returns the bytes of a file, or of what a shell's `<(…)` writes.
 ///
 /// # Errors
 /// As [`read`], but for a FIFO.
-pub(crate) fn read_or_receive(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    if kind(path)? == Some(FIFO) { whole(path, most) } else { read(path, most) }
+pub fn read_or_receive(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    if kind(path)? == Some(FIFO) { whole(File::open(path)?, most) } else { read(path, most) }
 }
 
 const FIFO: &str = "a FIFO";
@@ -45,9 +54,9 @@ fn kind(path: &Path) -> io::Result<Option<&'static str>> {
     })
 }
 
-fn whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::Error::other(format!("it is larger than {} MiB", most >> 20)));
     }
@@ -58,7 +67,7 @@ fn whole(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read`], and bytes that are not UTF-8.
-pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     String::from_utf8(read(path, most)?).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 at byte {offset}"))
