@@ -14,6 +14,7 @@ use sys::errno_name;
 use sys::process::{self, Status};
 
 use super::child::ended;
+use super::integrity::Integrity;
 use super::link::{Link, Lost};
 use super::order::{OtherUser, Reply};
 use protocol::event::{Outcome, Refused};
@@ -38,6 +39,7 @@ pub(super) struct ActorProcess {
     who: String,
     process: Process,
     link: Link,
+    integrity: Integrity,
     /// A process of another user beside it, once an operation needed one, and what the probe knows of it.
     other_user: Option<(Box<ActorProcess>, OtherUser)>,
 }
@@ -50,17 +52,21 @@ enum Process {
 
 impl ActorProcess {
     /// By execve(2): nothing of the runner's memory and descriptors is there for the scenario's operations.
-    pub(super) fn host() -> io::Result<ActorProcess> {
-        host("the host's probe", None)
+    pub(super) fn host(integrity: &Integrity) -> io::Result<ActorProcess> {
+        host("the host's probe", None, integrity)
     }
 
     /// A container with a probe as its program.
-    pub(super) fn container(name: &str, spec: &Spec) -> Result<ActorProcess, NotBuilt> {
+    pub(super) fn container(
+        name: &str,
+        spec: &Spec,
+        integrity: &Integrity,
+    ) -> Result<ActorProcess, NotBuilt> {
         let spec = Spec { args: ARGUMENTS.map(str::to_owned).to_vec(), ..spec.clone() };
         let (link, stdio) = Link::new()?;
         let container = Container::new(&spec).program(program()?).stdio(stdio);
         let running = container.spawn().map_err(|failure| NotBuilt::Failure(Box::new(failure)))?;
-        Ok(acting(&format!("`{name}`"), Process::Container(Box::new(running)), link))
+        Ok(acting(&format!("`{name}`"), Process::Container(Box::new(running)), link, integrity))
     }
 
     /// Another probe in the container of this one, with the credentials of `spec` or the container's own.
@@ -73,13 +79,13 @@ impl ActorProcess {
         let exec = Exec::new(ARGUMENTS).program(program()?).stdio(stdio);
         let joined = exec.within(running.pid(), spec.unwrap_or(running.spec()));
         let joined = joined.map_err(|failure| not_joined(who, &self.who, &failure))?;
-        Ok(acting(&format!("{who} in {}", self.who), Process::Joined(joined), link))
+        Ok(acting(&format!("{who} in {}", self.who), Process::Joined(joined), link, &self.integrity))
     }
 
     /// A fresh probe in the same place.
     pub(super) fn another(&mut self) -> Result<ActorProcess, NoReply> {
         match &self.process {
-            Process::Host(_) => Ok(ActorProcess::host()?),
+            Process::Host(_) => Ok(ActorProcess::host(&self.integrity)?),
             Process::Container(_) | Process::Joined(_) => self.joined("another process", None),
         }
     }
@@ -145,7 +151,7 @@ impl ActorProcess {
     fn start_other_user(&mut self) -> Result<ActorProcess, NoReply> {
         let who = format!("a process of user {OTHER_USER}");
         match &self.process {
-            Process::Host(_) => Ok(host(&who, Some(OTHER_USER))?),
+            Process::Host(_) => Ok(host(&who, Some(OTHER_USER), &self.integrity)?),
             Process::Container(running) => {
                 let spec = Spec { uid: OTHER_USER, gid: OTHER_USER, ..running.spec().clone() };
                 self.joined(&who, Some(&spec))
@@ -192,9 +198,25 @@ impl ActorProcess {
         }
     }
 
+    /// Whether its program is what was executed. One that has ended cannot be looked at any more.
+    fn is_intact(&mut self) -> Result<(), NoReply> {
+        if self.status()?.is_some() {
+            return Ok(());
+        }
+        match self.integrity.kilobytes_written(self.process.pid()) {
+            Ok(0) => Ok(()),
+            Ok(written) => Err(NoReply::Forged(format!(
+                "the program of {}, with which it answers, was written to ({written} kB)",
+                self.who
+            ))),
+            Err(error) => Err(NoReply::Broken(format!("{}: /proc/PID/smaps: {error}", self.who))),
+        }
+    }
+
     /// Ends it, and takes down what it has outside.
-    pub(super) fn stop(self) -> Result<(), NoReply> {
-        let ActorProcess { who, process, mut link, other_user } = self;
+    pub(super) fn stop(mut self) -> Result<(), NoReply> {
+        let intact = self.is_intact();
+        let ActorProcess { who, process, mut link, integrity: _, other_user } = self;
         // The process of another user would keep the container's cgroup and namespaces; dropped, it is killed.
         let left = other_user.map_or(Ok(()), |(other_user, known)| other_user.leave(known));
         link.hang_up();
@@ -208,7 +230,7 @@ impl ActorProcess {
             Lost::Forged(words) => NoReply::Forged(format!("{who} sent {words}")),
             Lost::Ended | Lost::Deadline => NoReply::Broken(format!("{who} is lost")),
         });
-        said.and(left).and(stopped.map_err(|error| NoReply::Broken(format!("{who}: {error}"))))
+        intact.and(said).and(left).and(stopped.map_err(|error| NoReply::Broken(format!("{who}: {error}"))))
     }
 }
 
@@ -251,18 +273,19 @@ impl Drop for HostProcess {
     }
 }
 
-fn acting(who: &str, process: Process, link: Link) -> ActorProcess {
-    ActorProcess { who: who.to_owned(), process, link, other_user: None }
+fn acting(who: &str, process: Process, link: Link, integrity: &Integrity) -> ActorProcess {
+    let integrity = integrity.clone();
+    ActorProcess { who: who.to_owned(), process, link, integrity, other_user: None }
 }
 
-fn host(who: &str, user: Option<u32>) -> io::Result<ActorProcess> {
+fn host(who: &str, user: Option<u32>, integrity: &Integrity) -> io::Result<ActorProcess> {
     let (link, [input, output, error]) = Link::new()?;
     let mut command = Command::new(PROGRAM);
     command.arg(ARGUMENTS[1]).stdin(input).stdout(output).stderr(error);
     if let Some(user) = user {
         command.uid(user).gid(user);
     }
-    Ok(acting(who, Process::Host(HostProcess(command.spawn()?)), link))
+    Ok(acting(who, Process::Host(HostProcess(command.spawn()?)), link, integrity))
 }
 
 fn program() -> io::Result<OwnedFd> {

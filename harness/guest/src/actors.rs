@@ -7,14 +7,15 @@ use runtime::spec::{Peer, Spec};
 use serde_json::Value;
 
 use super::actor::{ActorProcess, NoReply, NotBuilt};
+use super::integrity::Integrity;
 use super::look::{self, Facts};
 use super::order::Reply;
 use protocol::operation::Operation;
 use protocol::plan::Actor;
 
 /// Everyone who acts.
-#[derive(Default)]
 pub(super) struct Actors {
+    integrity: Integrity,
     host: Option<ActorProcess>,
     /// In the order of their building.
     containers: Vec<(String, ActorProcess)>,
@@ -22,6 +23,11 @@ pub(super) struct Actors {
 }
 
 impl Actors {
+    /// Nobody yet.
+    pub(super) fn new(integrity: Integrity) -> Actors {
+        Actors { integrity, host: None, containers: Vec::new(), not_built: BTreeSet::new() }
+    }
+
     /// Builds a container. The PID of its PID 1.
     pub(super) fn build(&mut self, name: &str, spec: &Spec) -> Result<i32, NotBuilt> {
         let built = self.try_build(name, spec);
@@ -42,7 +48,7 @@ impl Actors {
                 *peer = Peer::Pid(self.pid(other).map_err(NotBuilt::Reason)?);
             }
         }
-        let mut acting = ActorProcess::container(name, &spec)?;
+        let mut acting = ActorProcess::container(name, &spec, &self.integrity)?;
         let pid = acting.pid().map_err(NotBuilt::Reason)?;
         self.containers.push((name.to_owned(), acting));
         Ok(pid)
@@ -90,7 +96,7 @@ impl Actors {
     pub(super) fn ask_host(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, NoReply> {
         let host = match self.host.take() {
             Some(host) => host,
-            None => ActorProcess::host()?,
+            None => ActorProcess::host(&self.integrity)?,
         };
         self.host.insert(host).ask(operation, deadline)
     }
@@ -99,7 +105,7 @@ impl Actors {
     pub(super) fn look(&mut self, deadline: Instant) -> Vec<(Actor, Facts)> {
         let host = match &mut self.host {
             Some(host) => look::at(host, deadline),
-            None => look::at_host(deadline),
+            None => look::at_host(&self.integrity, deadline),
         };
         let containers = self.containers.iter_mut();
         let looks =

@@ -19,6 +19,7 @@ use sys::{Errno, Signal, memory_file, signal};
 
 use super::boot;
 use super::channel::Channel;
+use super::integrity::Integrity;
 use super::oom::OutOfMemory;
 use super::oracles::Watch;
 use super::runner::{self, LOOK, Told};
@@ -113,11 +114,12 @@ fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::R
     let look = if run.after == After::Look { LOOK } else { Duration::ZERO };
     let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + look + TEARDOWN;
     let memory = OutOfMemory::watch()?;
+    let integrity = Integrity::new(watch.world().proc()?);
     watch.world().enter_machine()?;
     let runner = match clone(&[], None)? {
         Birth::Child => {
             drop(events);
-            exit(runner::run(run.plan, run.after, runner_end, memory))
+            exit(runner::run(run.plan, run.after, runner_end, memory, integrity))
         }
         Birth::Parent(pid) => pid,
     };

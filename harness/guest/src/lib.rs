@@ -17,7 +17,7 @@
 //! - [`init`], `boot`, `world`, `channel`: PID 1
 //! - `oracles`: what it looks at after each scenario
 //! - `runner`, `needs`, `actors`, `undo`, `inheritable`, `oom`, `skeleton`: one scenario
-//! - `actor`, `link`, `look`: a probe, seen from the runner
+//! - `actor`, `link`, `look`, `integrity`: a probe, seen from the runner
 //! - [`probe`], `order`, `ops`, `refusal`, `child`, `parse`: a probe
 #![forbid(unsafe_code)]
 
@@ -30,6 +30,7 @@ mod boot;
 mod channel;
 mod child;
 mod inheritable;
+mod integrity;
 mod link;
 mod look;
 mod needs;

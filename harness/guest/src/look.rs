@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::actor::{ActorProcess, NoReply};
+use super::integrity::Integrity;
 use protocol::event::Outcome;
 use protocol::operation::{Operation, Subject};
 
@@ -35,9 +36,9 @@ pub(super) fn at(acting: &mut ActorProcess, deadline: Instant) -> Facts {
 }
 
 /// What a probe on the host sees, where no step needed one.
-pub(super) fn at_host(deadline: Instant) -> Facts {
+pub(super) fn at_host(integrity: &Integrity, deadline: Instant) -> Facts {
     let mut facts = Facts::new();
-    let host = ActorProcess::host().map_err(NoReply::from);
+    let host = ActorProcess::host(integrity).map_err(NoReply::from);
     note(host.and_then(|host| ask_once(host, deadline, &mut facts)), &mut facts);
     facts
 }

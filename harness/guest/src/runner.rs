@@ -15,6 +15,7 @@ use sys::{self, Signal, signal};
 use super::actor::NoReply;
 use super::actors::Actors;
 use super::inheritable;
+use super::integrity::Integrity;
 use super::needs;
 use super::oom::{OomProtection, OutOfMemory};
 use super::order::Reply;
@@ -44,9 +45,15 @@ pub(super) enum Told {
 }
 
 /// Runs the scenario in this process, which has to end with the code that this returns.
-pub(super) fn run(plan: Plan, after: After, events: UnixStream, memory: OutOfMemory) -> i32 {
+pub(super) fn run(
+    plan: Plan,
+    after: After,
+    events: UnixStream,
+    memory: OutOfMemory,
+    integrity: Integrity,
+) -> i32 {
     let deadline = Instant::now() + Duration::from_millis(plan.deadline_ms);
-    let (actors, undo) = (Actors::default(), Undo::default());
+    let (actors, undo) = (Actors::new(integrity), Undo::default());
     let mut runner = Runner { plan, after, events, deadline, memory, actors, undo };
     match runner.carry_out() {
         Ok(()) => 0,

@@ -96,6 +96,11 @@ impl World {
         Ok(file::open_terminal_in(self.devices.as_fd(), OsStr::new(name))?.into())
     }
 
+    /// Init's own procfs, to look into wherever one is.
+    pub(super) fn proc(&self) -> io::Result<File> {
+        self.proc.try_clone()
+    }
+
     /// Whether a link of `/proc/PID/ns` leads to the machine's mounts.
     pub(super) fn is_machine(&self, link: &Path) -> bool {
         link == self.machine_name

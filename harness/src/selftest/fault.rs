@@ -148,6 +148,13 @@ pub(super) const FRESH: &[Fault] = &[
     fault!("ending-forged", Line(Tampering::End), &[(Miss, &["the guest sent 2 steps, 0 came"])], &[]),
     fault!("reply-forged", Nothing, &[(Pass, &[])], &[]),
     fault!("reply-forged-aside", Nothing, &[(Miss, &["sent a line that is no reply"])], &[]),
+    fault!("probe-patched", Nothing, &[(Miss, &["the program of `box`", "was written to"])], &[]),
+    fault!(
+        "probe-patched-by-another",
+        Nothing,
+        &[(Miss, &["the program of `target`", "was written to"])],
+        &[]
+    ),
     fault!("reply-twice", Nothing, &[(Pass, &[])], &[]),
     fault!("channel-closed", Nothing, &[(Pass, &[])], &[]),
     fault!("channel-noise", Nothing, &[(Miss, &["a line is no event", "noise"])], &[]),

@@ -7,10 +7,13 @@ use std::path::Path;
 
 use runtime::spec::Namespace;
 
+use crate::integrity;
+
 /// The oracles, as the host calls them.
 const LOG: &str = "kernel log";
 const TAINT: &str = "taint mask";
 const LEFT: &str = "inventory";
+const INTEGRITY: &str = "integrity of the probes";
 
 /// The function that looks a WARN_ON() or BUG_ON() up (lib/bug.c): it is there with CONFIG_BUG only.
 const REPORT: &str = " report_bug";
@@ -27,7 +30,9 @@ pub(super) fn blind(
         Some(mask) => Some(format!("cannot tell of {mask:#x}, which was set before anything ran")),
     };
     let log = (!has_log).then(|| "is not there: no /dev/kmsg (CONFIG_PRINTK)".to_owned());
-    let all = [(LOG, log), (TAINT, taint), (LEFT, unseen(uncounted))];
+    let integrity = (!integrity::is_told())
+        .then(|| "is not looked at: no /proc/PID/smaps (CONFIG_PROC_PAGE_MONITOR)".to_owned());
+    let all = [(LOG, log), (TAINT, taint), (LEFT, unseen(uncounted)), (INTEGRITY, integrity)];
     Ok(all.into_iter().filter_map(|(oracle, why)| Some((oracle.to_owned(), why?))).collect())
 }
 

@@ -59,9 +59,11 @@ pub(crate) fn init() -> &'static Path {
     &INIT
 }
 
-/// Static, for there is nothing else in the guest. Renamed into place, for tests run at once.
+/// Static, for there is nothing else in the guest. Tests run at once, each a process: it is made in a folder of its own, for
+/// rustc calls what it puts beside the program by the program's stem, and renamed into place.
 fn compile(source: &Path, program: &Path) {
-    let fresh = program.with_extension(std::process::id().to_string());
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder to compile in");
+    let fresh = folder.path().join("init");
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let status = Command::new("rustc")
         .args(["--edition=2024", "-Copt-level=s", "-Cstrip=symbols", "-Cpanic=abort"])
