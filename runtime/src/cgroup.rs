@@ -1,7 +1,9 @@
 //! A cgroup of version 2 for a container. cgroups(7)
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -101,14 +103,14 @@ fn enable(parent: &Path, wanted: &Cgroup) -> Result<(), Fault> {
 fn directory_of(process: &str) -> Result<PathBuf, Fault> {
     let no_cgroup2 = || "no cgroup2 file system is mounted".to_owned();
     let membership = format!("/proc/{process}/cgroup");
-    let membership = fs::read_to_string(&membership).about(|| membership.clone())?;
-    let group = membership.lines().find_map(|line| line.strip_prefix("0::"));
-    let group = group.ok_or(Errno::ENODEV).about(no_cgroup2)?;
+    let membership = fs::read(&membership).about(|| membership.clone())?;
+    let group = membership.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"0::"));
+    let group = Path::new(OsStr::from_bytes(group.ok_or(Errno::ENODEV).about(no_cgroup2)?));
     let mounts = mountinfo::own().about(|| "/proc/self/mountinfo".into())?;
     let mounted =
         mounts.iter().find(|mount| mount.kind == "cgroup2").ok_or(Errno::ENODEV).about(no_cgroup2)?;
-    let below = Path::new(group).strip_prefix(&mounted.root).or(Path::new(group).strip_prefix("/"));
-    Ok(mounted.target.join(below.map_err(|_| Errno::ENOENT).about(|| group.to_owned())?))
+    let below = group.strip_prefix(&mounted.root).or(group.strip_prefix("/"));
+    Ok(mounted.target.join(below.map_err(|_| Errno::ENOENT).about(|| group.display().to_string())?))
 }
 
 /// Whether a container can have a cgroup here.

@@ -59,7 +59,7 @@ pub(super) fn bring_up() -> io::Result<Ready> {
     device::set_up("lo", true)?;
     delegate_controllers()?;
     lower_paranoia()?;
-    skeleton::make(Path::new("/skeleton"))?;
+    skeleton::make(Path::new(skeleton::ROOT))?;
     Ok(Ready { release: machine::names()?.release, modules, ..Ready::default() })
 }
 

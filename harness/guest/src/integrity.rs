@@ -42,9 +42,9 @@ impl Integrity {
         match file::open_in(self.0.as_fd(), OsStr::new(&path)) {
             Err(Errno::ENOENT) => Ok(None),
             other => {
-                let mut text = String::new();
-                File::from(other?).read_to_string(&mut text)?;
-                Ok(Some(private(&text)))
+                let mut text = Vec::new();
+                File::from(other?).read_to_end(&mut text)?;
+                Ok(Some(private(&String::from_utf8_lossy(&text))))
             }
         }
     }

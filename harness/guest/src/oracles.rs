@@ -2,6 +2,7 @@
 
 mod blind;
 mod count;
+mod files;
 mod inventory;
 mod log;
 mod sweep;
@@ -10,9 +11,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use runtime::output;
 use runtime::spec::Namespace;
 use sys::probe::machine::{self, Names};
 use sys::{Errno, errno_of, namespace, socket};
@@ -20,6 +23,7 @@ use sys::{Errno, errno_of, namespace, socket};
 use self::count::Counts;
 use self::inventory::{Inventory, Item};
 use self::log::{KernelLog, Told};
+use super::skeleton;
 use super::world::World;
 use protocol::event::{Oracles, Ready};
 
@@ -114,6 +118,11 @@ impl<'a> Watch<'a> {
         left_behind.extend(self.namespaces_left(made, settling)?);
         let now = Inventory::take(self.world, &self.baseline)?;
         left_behind.extend(now.changed_since(&self.baseline));
+        if now.has_changed_below(Path::new(skeleton::ROOT), &self.baseline)
+            && let Err(error) = self.world.in_machine(skeleton::renew)
+        {
+            output::say(format!("guest: {} stays as it is: {error}", skeleton::ROOT));
+        }
         if !left_behind.is_empty() {
             self.baseline = Inventory::baseline(self.world)?;
         }

@@ -8,6 +8,9 @@ use std::path::Path;
 use sys::file::{self, Node};
 use sys::probe::files;
 
+/// Where the machine has it.
+pub(super) const ROOT: &str = "/skeleton";
+
 /// What is in the tree.
 enum Entry {
     Folder,
@@ -33,6 +36,14 @@ const TREE: &[(&str, Entry, u32, u32)] = &[
     ("sys", Folder, 0o755, 0),
     ("tmp", Folder, 0o1777, 0),
 ];
+
+/// Makes the machine's own anew.
+pub(super) fn renew() -> io::Result<()> {
+    match fs::remove_dir_all(ROOT) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => make(Path::new(ROOT)),
+    }
+}
 
 /// Makes the tree at `root`, which must not exist.
 pub(super) fn make(root: &Path) -> io::Result<()> {

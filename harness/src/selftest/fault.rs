@@ -155,6 +155,7 @@ pub(super) const FRESH: &[Fault] = &[
         &[(Miss, &["the program of `target`", "was written to"])],
         &[]
     ),
+    fault!("name-of-bytes", Nothing, &[(Pass, &[])], &[]),
     fault!("reply-twice", Nothing, &[(Pass, &[])], &[]),
     fault!("channel-closed", Nothing, &[(Pass, &[])], &[]),
     fault!("channel-noise", Nothing, &[(Miss, &["a line is no event", "noise"])], &[]),
@@ -193,4 +194,11 @@ pub(super) const FRESH: &[Fault] = &[
 pub(super) const SHARED: &[Fault] = &[
     fault!("channel-spoiled", Nothing, &[(Pass, &[])], &[]),
     fault!("after-spoiled", Nothing, &[(Pass, &[])], &[]),
+    fault!(
+        "machine-changed",
+        Nothing,
+        &[(Fail, &["left behind: file /skeleton/tmp/left (and 2 more)"])],
+        &[]
+    ),
+    fault!("after-changed", Nothing, &[(Pass, &[])], &[]),
 ];

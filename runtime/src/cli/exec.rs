@@ -1,7 +1,6 @@
 //! `nsrun exec`
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -65,7 +64,7 @@ impl ExecCommand {
 /// The confinement of a process: its bounding set, no_new_privs and limits. proc_pid_status(5), prlimit(2)
 fn of_process(pid: i32) -> Result<Spec, Message> {
     let path = format!("/proc/{pid}/status");
-    let status = fs::read_to_string(&path).map_err(|error| {
+    let status = sys::file::read_text(&path).map_err(|error| {
         Message::new(format!("{path}: {error}"), "give the number of a process of the container")
     })?;
     let fields: BTreeMap<&str, &str> = status

@@ -1,7 +1,5 @@
 //! Waiting for the program, and passing signals on.
 
-use std::fs;
-
 use super::message::Message;
 use super::terminal::{Relay, Terminal};
 use sys::process::Status;
@@ -91,7 +89,7 @@ fn pass_on(program: &impl Watched, arrived: Arrived, by_terminal: bool) -> sys::
 
 /// Whether a process catches, ignores or blocks a signal: the masks in `/proc/PID/status`. proc_pid_status(5)
 fn handles(pid: i32, signal: i32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let status = sys::file::read_text(format!("/proc/{pid}/status")).unwrap_or_default();
     let mask = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)

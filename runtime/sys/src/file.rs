@@ -1,6 +1,7 @@
 //! Paths and what is at them: openat2(2), mknod(2), fchownat(2), utimensat(2), xattr(7).
 
 use std::ffi::{CStr, CString, OsStr};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,17 @@ pub fn write_in(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
 /// Opens what is at `path` below the handle, to read it.
 pub fn open_in(folder: BorrowedFd<'_>, path: &OsStr) -> Result<OwnedFd> {
     fcntl::openat(folder, path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// Opens what is at `path` to read it, whatever it is: a FIFO without a writer is not waited for, and a link is `ELOOP`.
+pub fn open_at_once(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    fcntl::open(path, flags, Mode::empty())
+}
+
+/// Reads a text of procfs. What is no UTF-8 is replaced: the name of a process, for one, is any fifteen bytes. prctl(2)
+pub fn read_text(path: impl AsRef<Path>) -> io::Result<String> {
+    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Opens a device below the handle to read and write. It does not become the controlling terminal. O_NOCTTY, open(2)

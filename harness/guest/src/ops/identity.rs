@@ -43,7 +43,7 @@ pub(super) fn pids() -> Done {
 }
 
 pub(super) fn status(subject: &Subject) -> Done {
-    let text = fs::read_to_string(format!("/proc/{}/status", pid_of(subject)?))?;
+    let text = sys::file::read_text(format!("/proc/{}/status", pid_of(subject)?))?;
     Ok(parse::status(&text).into())
 }
 
@@ -98,5 +98,5 @@ pub(super) fn descriptors() -> Done {
 }
 
 pub(super) fn cgroup() -> Done {
-    Ok(Value::from(fs::read_to_string("/proc/self/cgroup")?.trim_end()))
+    Ok(Value::from(sys::file::read_text("/proc/self/cgroup")?.trim_end()))
 }

@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 use runtime::spec;
 use sys::probe::ipc::Kind;
-use sys::{Errno, errno_of};
+use sys::{Errno, errno_of, file};
 
+use super::files::{self, State};
 use crate::parse;
 use crate::world::World;
 
-/// Folders in which a new name is a leftover.
-const FOLDERS: &[&str] = &["/", "/tmp", "/run", "/dev", "/dev/shm", "/dev/mqueue", "/skeleton"];
 const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// One thing, told by what makes it itself.
@@ -39,7 +38,10 @@ pub(super) enum Item {
         key: i32,
         id: i32,
     },
-    File(PathBuf),
+    File {
+        path: PathBuf,
+        state: State,
+    },
 }
 
 /// [`Kind`], in order.
@@ -78,7 +80,7 @@ impl fmt::Display for Item {
             Item::Interface(name) => write!(f, "interface {name}"),
             Item::Cgroup(path) => write!(f, "cgroup {}", path.display()),
             Item::Ipc { kind, key, id } => write!(f, "{} {id} (key {key})", kind.word()),
-            Item::File(path) => write!(f, "file {}", path.display()),
+            Item::File { path, .. } => write!(f, "file {}", path.display()),
         }
     }
 }
@@ -95,7 +97,7 @@ impl Inventory {
     /// What there is to compare with later: who runs now needs no look, then as now.
     pub(super) fn baseline(world: &World) -> io::Result<Inventory> {
         let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
-        now.add_things(world)?;
+        now.add_things(world, |_| true)?;
         Ok(now)
     }
 
@@ -108,25 +110,37 @@ impl Inventory {
                 now.items.extend(namespaces(world, pid)?.into_iter().map(Item::Namespace));
             }
         }
-        now.add_things(world)?;
+        let files = baseline.items.iter().filter_map(|item| match item {
+            Item::File { path, .. } => Some(path.as_path()),
+            _ => None,
+        });
+        let known: BTreeSet<&Path> = files.collect();
+        now.add_things(world, |path| known.contains(path))?;
         Ok(now)
     }
 
-    fn add_things(&mut self, world: &World) -> io::Result<()> {
+    fn add_things(&mut self, world: &World, known: impl Fn(&Path) -> bool) -> io::Result<()> {
         self.items.extend(mounts(world)?);
         self.items.extend(names("/sys/class/net")?.into_iter().map(Item::Interface));
         cgroups(Path::new(CGROUPS), &mut self.items)?;
         for kind in [IpcKind::Memory, IpcKind::Semaphore, IpcKind::Queue] {
             self.items.extend(ipc(kind)?);
         }
-        self.items.extend(world.in_machine(files)?);
+        let files = world.in_machine(|| files::take(known))?;
+        self.items.extend(files.into_iter().map(|(path, state)| Item::File { path, state }));
         Ok(())
     }
 
-    /// What is here and was not there. A mount that was there and is another now is [`Inventory::changed_since`].
+    /// What is here and was not there. A mount or a file that was there and is another now is [`Inventory::changed_since`].
     pub(super) fn since(&self, earlier: &Inventory) -> Vec<Item> {
         let is_new = |item: &&Item| !item.is_one_of(&earlier.items);
         self.items.difference(&earlier.items).filter(is_new).cloned().collect()
+    }
+
+    /// Whether something below this folder is gone or is not as it was.
+    pub(super) fn has_changed_below(&self, folder: &Path, earlier: &Inventory) -> bool {
+        let is_below = |item: &&Item| matches!(item, Item::File { path, .. } if path.starts_with(folder));
+        earlier.items.difference(&self.items).any(|item| is_below(&item))
     }
 
     /// What was there and is not, or is not as it was: `no mount /proc (proc) any more`.
@@ -145,21 +159,17 @@ impl Inventory {
 impl Item {
     /// Whether it is among them, in whatever state.
     fn is_one_of(&self, items: &BTreeSet<Item>) -> bool {
-        let Item::Mount { id, .. } = self else { return items.contains(self) };
-        items.iter().any(|item| matches!(item, Item::Mount { id: other, .. } if other == id))
+        items.contains(self)
+            || items.iter().any(|item| match (self, item) {
+                (Item::Mount { id, .. }, Item::Mount { id: other, .. }) => id == other,
+                (Item::File { path, .. }, Item::File { path: other, .. }) => path == other,
+                _ => false,
+            })
     }
-}
-
-fn files() -> io::Result<Vec<Item>> {
-    let mut found = Vec::new();
-    for folder in FOLDERS {
-        found.extend(names(folder)?.iter().map(|name| Item::File(Path::new(folder).join(name))));
-    }
-    Ok(found)
 }
 
 /// What is gone while it is looked at is not there.
-fn present<T: Default>(result: io::Result<T>) -> io::Result<T> {
+pub(super) fn present<T: Default>(result: io::Result<T>) -> io::Result<T> {
     match result {
         // ESRCH is what `/proc` gives for a process, and ENODEV what cgroupfs gives for a group, that ended meanwhile.
         Err(error) if matches!(errno_of(&error), Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) => {
@@ -181,7 +191,7 @@ fn pids() -> io::Result<BTreeSet<i32>> {
 
 /// The name of a process that is no kernel thread.
 fn user_process(pid: i32) -> io::Result<Option<String>> {
-    Ok(name_in_stat(&present(fs::read_to_string(format!("/proc/{pid}/stat")))?))
+    Ok(name_in_stat(&present(file::read_text(format!("/proc/{pid}/stat")))?))
 }
 
 /// The name in `/proc/PID/stat`, unless the flags tell of a kernel thread. proc_pid_stat(5)
@@ -279,8 +289,11 @@ mod tests {
         };
         let inventory =
             |items: &[Item]| Inventory { items: items.iter().cloned().collect(), pids: BTreeSet::new() };
-        let before =
-            inventory(&[mount(1, "/proc", "rw"), mount(2, "/x", "rw"), Item::File("/dev/null".into())]);
+        let before = inventory(&[
+            mount(1, "/proc", "rw"),
+            mount(2, "/x", "rw"),
+            Item::File { path: "/dev/null".into(), state: State::default() },
+        ]);
         let after = inventory(&[mount(2, "/x", "ro"), mount(3, "/proc", "rw")]);
         assert_eq!(after.since(&before), [mount(3, "/proc", "rw")]);
         let told =

@@ -27,7 +27,7 @@ pub(super) fn remove(world: &World, items: &[Item]) -> io::Result<()> {
     let (first, then): (Vec<_>, Vec<_>) = items.iter().rev().partition(processes);
     for item in first.into_iter().chain(then) {
         let removed = match item {
-            Item::Mount { .. } | Item::File(_) => world.in_machine(|| Ok(remove_one(item)))?,
+            Item::Mount { .. } | Item::File { .. } => world.in_machine(|| Ok(remove_one(item)))?,
             _ => remove_one(item),
         };
         if let Err(errno) = removed {
@@ -49,7 +49,7 @@ fn remove_one(item: &Item) -> sys::Result<()> {
         }
         Item::Cgroup(path) => fs::remove_dir(path).map_err(|error| sys::errno_of(&error)),
         Item::Ipc { kind, id, .. } => ipc::remove(kind.kind(), *id),
-        Item::File(path) => remove_tree(path).map_err(|error| sys::errno_of(&error)),
+        Item::File { path, .. } => remove_tree(path).map_err(|error| sys::errno_of(&error)),
     }
 }
 
