@@ -16,7 +16,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, nearest};
 use crate::judge::Status;
 use crate::report::{Expected, Run};
 use crate::scenario::reader::{Node, Reader};
-use vm::input;
+use sys::input;
 
 const KEYS: [&str; 3] = ["kernel", "scenario", "reason"];
 /// What can be expected. An error or a lost verdict cannot: nothing is known then.

@@ -22,7 +22,6 @@ mod ending;
 mod error;
 mod fork_server;
 pub mod initramfs;
-pub mod input;
 pub mod kernel;
 pub mod machine;
 mod module_files;

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use runtime::spec::Spec;
 use runtime::{Container, Exec, Failure, Joined, Running, Step};
-use sys::errno_name;
 use sys::process::{self, Status};
+use sys::{Errno, Signal, errno_name};
 
 use super::child::ended;
 use super::integrity::Integrity;
@@ -160,7 +160,8 @@ impl ActorProcess {
         }
     }
 
-    fn status(&mut self) -> Result<Option<Status>, NoReply> {
+    /// How it ended, if it did; it is reaped then.
+    pub(super) fn status(&mut self) -> Result<Option<Status>, NoReply> {
         let status = match &mut self.process {
             Process::Host(process) => process.status(),
             Process::Container(running) => running.try_wait().map_err(errno_name),
@@ -199,7 +200,7 @@ impl ActorProcess {
     }
 
     /// Whether its program is what was executed. One that has ended cannot be looked at any more.
-    fn is_intact(&mut self) -> Result<(), NoReply> {
+    pub(super) fn is_intact(&mut self) -> Result<(), NoReply> {
         if self.status()?.is_some() {
             return Ok(());
         }
@@ -211,6 +212,16 @@ impl ActorProcess {
             ))),
             Err(error) => Err(NoReply::Broken(format!("{}: /proc/PID/smaps: {error}", self.who))),
         }
+    }
+
+    /// Has the kernel end it, and does not wait for that.
+    pub(super) fn kill(&mut self) -> Result<(), NoReply> {
+        let killed = match &mut self.process {
+            Process::Host(process) => process.0.kill().map_err(|error| error.to_string()),
+            Process::Container(running) => running.signal(Signal::SIGKILL).or_else(gone_is_fine),
+            Process::Joined(joined) => joined.signal(Signal::SIGKILL).or_else(gone_is_fine),
+        };
+        killed.map_err(|error| NoReply::Broken(format!("{}: {error}", self.who)))
     }
 
     /// Ends it, and takes down what it has outside.
@@ -242,6 +253,10 @@ impl Process {
             Process::Joined(joined) => joined.pid(),
         }
     }
+}
+
+fn gone_is_fine(errno: Errno) -> Result<(), String> {
+    if errno == Errno::ESRCH { Ok(()) } else { Err(errno_name(errno)) }
 }
 
 /// For a process to die that said its last word: the scenario's deadline is no later for it.

@@ -1,7 +1,8 @@
 //! Who acts in a scenario: the host's probe, and the containers with theirs.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use runtime::spec::{Peer, Spec};
 use serde_json::Value;
@@ -12,6 +13,9 @@ use super::look::{self, Facts};
 use super::order::Reply;
 use protocol::operation::Operation;
 use protocol::plan::Actor;
+
+/// For a container's processes to die of SIGKILL, on a slow machine.
+const ENDED: Duration = Duration::from_secs(2);
 
 /// Everyone who acts.
 pub(super) struct Actors {
@@ -113,11 +117,21 @@ impl Actors {
         std::iter::once((Actor::Host, host)).chain(looks).collect()
     }
 
-    /// Stops one container, for a step.
+    /// Stops one container, for a step. Others that joined its PID namespace end with it, and it has not ended before they
+    /// are reaped (zap_pid_ns_processes in kernel/pid_namespace.c).
     pub(super) fn stop(&mut self, name: &str) -> Result<Value, NoReply> {
         let index = self.containers.iter().position(|(known, _)| known == name);
-        let index = index.ok_or_else(|| does_not_run(name))?;
-        self.containers.remove(index).1.stop().map(|()| Value::Null)
+        let (_, mut stopped) = self.containers.remove(index.ok_or_else(|| does_not_run(name))?);
+        let intact = stopped.is_intact();
+        stopped.kill()?;
+        let deadline = Instant::now() + ENDED;
+        while stopped.status()?.is_none() && Instant::now() < deadline {
+            for (_, other) in &mut self.containers {
+                other.status()?;
+            }
+            sleep(Duration::from_micros(200));
+        }
+        intact.and(stopped.stop()).map(|()| Value::Null)
     }
 
     /// Stops everybody, the youngest container first. What could not be taken down.

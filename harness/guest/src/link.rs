@@ -19,6 +19,8 @@ const LONGEST: u64 = 16 << 20;
 pub(super) struct Link {
     stream: BufReader<UnixStream>,
     protection: OomProtection,
+    /// Whether an order was given up at its deadline: what comes then may be its reply.
+    given_up: bool,
 }
 
 /// Why there is no reply.
@@ -37,7 +39,7 @@ impl Link {
     pub(super) fn new() -> io::Result<(Link, [OwnedFd; 3])> {
         let (ours, theirs) = UnixStream::pair()?;
         let console = File::options().write(true).open(CONSOLE)?;
-        let link = Link { stream: BufReader::new(ours), protection: OomProtection::new()? };
+        let link = Link { stream: BufReader::new(ours), protection: OomProtection::new()?, given_up: false };
         Ok((link, [theirs.try_clone()?.into(), theirs.into(), console.into()]))
     }
 
@@ -48,9 +50,14 @@ impl Link {
         other_user: Option<OtherUser>,
         deadline: Instant,
     ) -> Result<Reply, Lost> {
-        let Link { stream, protection } = self;
+        let Link { stream, protection, given_up } = self;
+        if *given_up {
+            return Err(Lost::Deadline);
+        }
         let asked = protection.under(|| Ok(exchange(stream, operation, other_user, deadline)));
-        asked.unwrap_or_else(|error| Err(error.into()))
+        let asked = asked.unwrap_or_else(|error| Err(error.into()));
+        *given_up = matches!(asked, Err(Lost::Deadline));
+        asked
     }
 
     /// Tells the probe that this is all. What it says then, it says unasked.
@@ -61,7 +68,7 @@ impl Link {
 
     /// Whether the probe said something that it was not asked for. It must have ended.
     pub(super) fn surplus(mut self) -> Result<(), Lost> {
-        unasked(&mut self.stream)
+        if self.given_up { Ok(()) } else { unasked(&mut self.stream) }
     }
 }
 
@@ -173,6 +180,18 @@ mod tests {
             Lost::Forged(words) => assert!(words.starts_with(told), "{words}"),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_late_reply_is_no_forgery_and_answers_nothing() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let protection = OomProtection::none();
+        let mut link = Link { stream: BufReader::new(ours), protection, given_up: false };
+        let ask = |link: &mut Link| link.ask(&Operation::Hostname, None, Instant::now()).unwrap_err();
+        assert_eq!(ask(&mut link), Lost::Deadline);
+        theirs.write_all(reply(1).as_bytes()).unwrap();
+        assert_eq!(ask(&mut link), Lost::Deadline);
+        assert_eq!(link.surplus(), Ok(()));
     }
 
     #[test]

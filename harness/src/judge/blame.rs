@@ -8,7 +8,7 @@ use crate::scenario::{Scenario, Step};
 use protocol::evidence::NotBuilt;
 use protocol::operation::{Kill, Operation};
 use protocol::plan::Actor;
-use runtime::spec::Namespace;
+use runtime::spec::{Namespace, Peer};
 
 /// Refusals that a scenario brings on itself: whatever the step, or for these steps.
 const OWN: &[(&[&str], &[&str])] = &[
@@ -53,30 +53,59 @@ pub(super) fn not_built(not_built: &NotBuilt) -> Status {
 /// System calls that end their caller some time later.
 const FUSES: &[&str] = &["alarm", "setitimer", "timer_settime", "seccomp", "prlimit64", "setrlimit", "prctl"];
 
+/// System calls that end other processes.
+const KILLERS: &[&str] =
+    &["kill", "tkill", "tgkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "ptrace"];
+/// Files that end processes when they are written to. Documentation/admin-guide/cgroup-v2.rst, sysrq.rst
+const LETHAL: &[&str] = &["cgroup.kill", "sysrq-trigger"];
+
 /// How a step ends whose actor is not there any more.
 pub(super) fn no_actor(scenario: &Scenario, step: &Step) -> Status {
     let index = scenario.steps.iter().position(|other| std::ptr::eq(other, step));
     let so_far = &scenario.steps[..=index.expect("a step is one of its scenario's")];
     let own = so_far.iter().any(|earlier| match &earlier.operation {
-        Operation::Kill(kill) => may_end(scenario, earlier, kill, step),
+        Operation::Kill(kill) if kill.signal == "0" => false,
+        Operation::Kill(Kill { container: Some(name), .. }) | Operation::Stop(name) => {
+            ends_with(scenario, &step.actor, name)
+        }
+        Operation::Kill(_) => reaches(scenario, earlier, step),
+        Operation::Write(file) => {
+            file.path.file_name().is_some_and(|name| LETHAL.iter().any(|is| *is == name))
+        }
         Operation::Syscall(_) if std::ptr::eq(earlier, step) => true,
-        Operation::Syscall(call) => earlier.actor == step.actor && FUSES.contains(&call.name.as_str()),
+        Operation::Syscall(call) => {
+            let is_one = |names: &[&str]| names.contains(&call.name.as_str());
+            (earlier.actor == step.actor && is_one(FUSES))
+                || (is_one(KILLERS) && reaches(scenario, earlier, step))
+        }
         _ => false,
     });
     if own { Status::Error } else { Status::Fail }
 }
 
-/// Whether a sound kernel lets this signal end the actor of `step`.
-fn may_end(scenario: &Scenario, by: &Step, kill: &Kill, step: &Step) -> bool {
-    if kill.signal == "0" {
-        return false;
+/// Whether the end of the container `name` is that of the actor: it is its own, or its PID 1 is that of the actor's PID
+/// namespace. pid_namespaces(7)
+fn ends_with(scenario: &Scenario, actor: &Actor, name: &str) -> bool {
+    let Actor::Container(mut own) = actor.clone() else { return false };
+    // Each joins at most one; a scenario that goes round in a circle was refused.
+    for _ in &scenario.containers {
+        if own == name {
+            return true;
+        }
+        let spec = scenario.containers.iter().find(|container| container.name == own);
+        match spec.and_then(|container| container.spec.join.get(&Namespace::Pid)) {
+            Some(Peer::Container(peer)) => own.clone_from(peer),
+            _ => return false,
+        }
     }
-    if let Some(name) = &kill.container {
-        return step.actor == Actor::Container(name.clone());
-    }
+    own == name
+}
+
+/// Whether a sound kernel lets a signal from one step's actor end the actor of `step`.
+fn reaches(scenario: &Scenario, by: &Step, step: &Step) -> bool {
     match &by.actor {
         Actor::Host => true,
-        // No signal leaves a PID namespace, and its PID 1 is immune to those from inside. pid_namespaces(7)
+        // No signal leaves a PID namespace, and its PID 1 is immune to those from inside.
         Actor::Container(name) => {
             let spec = scenario.containers.iter().find(|container| container.name == *name);
             let own_pids = spec.is_some_and(|container| {

@@ -8,7 +8,7 @@ use serde_json::error::Category;
 use vm::text::Shown;
 
 use super::{Run, SCHEMA, Totals};
-use vm::input;
+use sys::input;
 
 /// Why a file is no report that can be read.
 #[derive(Debug, thiserror::Error)]

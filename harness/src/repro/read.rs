@@ -14,7 +14,7 @@ use crate::report::{Outcome, Step};
 use crate::scenario::{self, Scenario};
 use protocol::evidence::Evidence;
 use protocol::plan::{self, Request};
-use vm::input;
+use sys::input;
 
 /// A directory that a scenario left.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, nearest};
-use vm::input;
+use sys::input;
 
 /// A scenario file that the filters chose.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

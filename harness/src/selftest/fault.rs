@@ -129,6 +129,7 @@ pub(super) const FRESH: &[Fault] = &[
     fault!("container-stopped", Nothing, &[(Error, &["ask it", "deadline"])], &[]),
     fault!("container-kills-itself", Nothing, &[(Pass, &[])], &[]),
     fault!("container-killed", Nothing, &[(Error, &["ask it", "was killed by SIGKILL"])], &[]),
+    fault!("pids-stopped", Nothing, &[(Error, &["ask it", "was killed by SIGKILL"])], &[]),
     fault!("all-stopped", Nothing, &[(Error, &["stop all", "deadline"])], &[]),
     fault!("all-killed", Nothing, &[(Error, &["kill all", "the runner ended"])], &[]),
     fault!("oops", Nothing, &[(Fail, &["kernel log", "BUG: kernel NULL pointer dereference"])], &[]),

@@ -1,7 +1,5 @@
 //! The flags that describe a container, and the file that can do it too.
 
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::message::Message;
@@ -10,7 +8,7 @@ use crate::caps::ALL;
 use crate::output;
 use crate::spec::{Capabilities, Cgroup, Device, Namespace, Peer, Resource, Root, Route, Spec, Switch, Veth};
 use clap::Args;
-use sys::{credentials, terminal};
+use sys::{credentials, input, terminal};
 
 /// What `nsrun run` and `nsrun explain` take.
 #[derive(Debug, Args)]
@@ -198,19 +196,10 @@ impl Flags {
     }
 }
 
-/// The largest specification, in bytes.
-const LARGEST: u64 = 1 << 20;
-
 /// Reads a specification: a file, or what another program writes.
 fn load(path: &Path) -> Result<Spec, Message> {
     let shown = path.display();
-    let mut text = String::new();
-    // A device can be read without end.
-    let read = fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
-    let fits = |length| {
-        if length as u64 > LARGEST { Err(io::Error::other("it is larger than 1 MiB")) } else { Ok(()) }
-    };
-    read.and_then(fits)
+    let text = input::receive_text(path, input::TEXT)
         .map_err(|error| Message::new(format!("{shown}: {error}"), "give --spec a file in TOML"))?;
     toml::from_str(&text).map_err(|error| {
         let error = format!("{}: {}", output::one_line(&shown.to_string()), error.to_string().trim_end());

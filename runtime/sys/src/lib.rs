@@ -6,6 +6,7 @@
 //! - [`launcher`], [`memory_file`]: a program that is executed out of memory
 //! - [`namespace`], [`credentials`], [`capability`], [`seccomp`]: what a process is in, and what it may do
 //! - [`mount`], [`mountinfo`], [`mod@file`], [`descriptor`]: what it reaches
+//! - [`input`]: files that others wrote
 //! - [`netlink`], [`socket`], [`terminal`]: whom it talks to
 //! - [`probe`]: calls that only the guest makes, for the operations of scenarios
 
@@ -13,6 +14,7 @@ pub mod capability;
 pub mod credentials;
 pub mod descriptor;
 pub mod file;
+pub mod input;
 pub mod launcher;
 pub mod memory_file;
 pub mod mount;

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use super::image::Image;
 use super::{Kernel, embedded};
-use crate::{Cache, Error, Result, input};
+use crate::{Cache, Error, Result};
+use sys::input;
 
 /// A boot image with the modules that belong to it.
 pub(super) fn file(name: &str, image: &Path, modules: Option<&Path>, cache: &Cache) -> Result<Kernel> {

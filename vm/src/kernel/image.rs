@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::Path;
 
 use super::vmlinux;
-use crate::{Error, Result, input};
+use crate::{Error, Result};
+use sys::input;
 
 /// What a boot image says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::file::{file, native, with_release};
 use super::{Kernel, archive, folder, package};
-use crate::{Cache, Error, Result, input};
+use crate::{Cache, Error, Result};
+use sys::input;
 
 /// The kernel that this machine runs.
 pub(super) fn host(name: &str, cache: &Cache) -> Result<Kernel> {

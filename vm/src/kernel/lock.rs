@@ -11,7 +11,8 @@ use toml::Spanned;
 use super::apt::{Stanza, architecture};
 use super::spec::{Spec, is_word};
 use super::{Kernel, package};
-use crate::{Cache, Error, Progress, Result, input};
+use crate::{Cache, Error, Progress, Result};
+use sys::input;
 
 /// The version of the format; it changes when a reader of the old one would misread the new one.
 const VERSION: u32 = 1;

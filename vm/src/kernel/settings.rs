@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::{Error, Result, input};
+use crate::{Error, Result};
+use sys::input;
 
 /// What an option is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]

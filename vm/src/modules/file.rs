@@ -7,7 +7,8 @@ use object::{Object, ObjectSection};
 
 use crate::compression;
 use crate::module_files::normal;
-use crate::{Error, Result, input};
+use crate::{Error, Result};
+use sys::input;
 
 /// What a module says of itself.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,10 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{self, FcntlArg, OFlag};
 
 /// The largest scenario or baseline, in bytes: several hundred times the largest of this project.
 pub const TEXT: u64 = 1 << 20;
@@ -35,9 +39,34 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Returns the bytes of a file, or of what a shell's `<(…)` writes.
 ///
 /// # Errors
-/// As [`read`], but for a FIFO.
+/// As [`read`], but for a FIFO; for that, if nobody opens it to write for [`WRITER`].
 pub fn read_or_receive(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    if kind(path)? == Some(FIFO) { whole(File::open(path)?, most) } else { read(path, most) }
+    if kind(path)? == Some(FIFO) { whole(receive(path, WRITER)?, most) } else { read(path, most) }
+}
+
+/// How long a FIFO's writer is waited for: who has one, has started it before, or starts it at once.
+const WRITER: Duration = Duration::from_secs(5);
+
+/// What somebody writes to a FIFO, to its end.
+fn receive(path: &Path, timeout: Duration) -> io::Result<impl Read> {
+    let mut fifo = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let deadline = Instant::now() + timeout;
+    let mut first = [0];
+    let length = loop {
+        match fifo.read(&mut first) {
+            // Nobody has it open to write. fifo(7)
+            Ok(0) if Instant::now() > deadline => {
+                let words = format!("it is {FIFO}, and for {} s nobody wrote to it", timeout.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+            Ok(0) => sleep(Duration::from_millis(5)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break 0,
+            other => break other?,
+        }
+    };
+    // From now on it is waited for.
+    fcntl::fcntl(&fifo, FcntlArg::F_SETFL(OFlag::empty()))?;
+    Ok(io::Cursor::new(first).take(length as u64).chain(fifo))
 }
 
 const FIFO: &str = "a FIFO";
@@ -54,7 +83,7 @@ fn kind(path: &Path) -> io::Result<Option<&'static str>> {
     })
 }
 
-fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
+fn whole(file: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
@@ -68,7 +97,19 @@ fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`], and bytes that are not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, most)?).map_err(|error| {
+    text(read(path, most)?)
+}
+
+/// Returns the text of a file, or of what a shell's `<(…)` writes.
+///
+/// # Errors
+/// As [`read_or_receive`], and bytes that are not UTF-8.
+pub fn receive_text(path: &Path, most: u64) -> io::Result<String> {
+    text(read_or_receive(path, most)?)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         io::Error::new(io::ErrorKind::InvalidData, format!("it is not UTF-8 at byte {offset}"))
     })
@@ -88,12 +129,34 @@ mod tests {
         assert!(error.starts_with(told), "{error}");
     }
 
-    #[test]
-    fn a_fifo_is_not_waited_for() {
+    fn fifo() -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("fifo");
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
+        (folder, path)
+    }
+
+    #[test]
+    fn a_fifo_is_not_waited_for() {
+        let (_folder, path) = fifo();
         assert_eq!(read(&path, 1).unwrap_err().to_string(), "it is a FIFO, not a regular file");
+        let told = receive(&path, Duration::from_millis(50)).err().unwrap();
+        assert_eq!(told.to_string(), "it is a FIFO, and for 0 s nobody wrote to it");
+    }
+
+    #[test]
+    fn what_is_written_to_a_fifo_is_received_however_late() {
+        let (_folder, path) = fifo();
+        let to = path.clone();
+        let writer = std::thread::spawn(move || {
+            let mut file = fs::OpenOptions::new().write(true).open(to).unwrap();
+            for _ in 0..3 {
+                sleep(Duration::from_millis(50));
+                std::io::Write::write_all(&mut file, b"text").unwrap();
+            }
+        });
+        assert_eq!(read_or_receive(&path, 100).unwrap(), b"texttexttext");
+        writer.join().unwrap();
     }
 }
