@@ -10,9 +10,11 @@ use std::path::Path;
 use serde::Serialize;
 use vm::Config;
 use vm::machine::arguments::by_hand;
+use vm::text::{one_line, printable};
 
 use super::{Error, Hashed, Kernel, Record, SCHEMA, Trace, file};
 use crate::explain::quoted;
+use crate::inline::escaped;
 use crate::isolation::Isolation;
 use crate::judge::Status;
 use crate::report::{Again, Outcome};
@@ -76,7 +78,8 @@ fn is_absent(error: &io::Error) -> bool {
 fn contents(run: &Run<'_>) -> Result<[(&'static str, String); 8], Error> {
     let Trace { request, lines, console, .. } = run.trace;
     let request = Request::Run(Box::new(request.clone()));
-    let events = lines.iter().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+    let events =
+        lines.iter().filter(|line| !line.is_empty()).map(|line| format!("{}\n", escaped(line))).collect();
     let record = record(run)?;
     Ok([
         (file::README, readme(run)),
@@ -86,7 +89,11 @@ fn contents(run: &Run<'_>) -> Result<[(&'static str, String); 8], Error> {
         (file::EVENTS, events),
         (
             file::CONSOLE,
-            if console.is_empty() { "(The console showed nothing.)\n".into() } else { console.clone() },
+            if console.is_empty() {
+                "(The console showed nothing.)\n".into()
+            } else {
+                printable(console, false)
+            },
         ),
         (file::GUEST, json(&guest(run))),
         (file::QEMU, script(run.config, &record)),
@@ -94,7 +101,7 @@ fn contents(run: &Run<'_>) -> Result<[(&'static str, String); 8], Error> {
 }
 
 fn json(value: &impl Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("records are plain data") + "\n"
+    escaped(&serde_json::to_string_pretty(value).expect("records are plain data")) + "\n"
 }
 
 fn record(run: &Run<'_>) -> Result<Record, Error> {
@@ -173,11 +180,14 @@ fn readme(run: &Run<'_>) -> String {
         None => "there was no second run".to_owned(),
     };
     include_str!("readme.txt")
-        .replace("@SCENARIO@", &outcome.scenario)
+        .replace("@SCENARIO@", &one_line(&outcome.scenario))
         .replace(
             "@KERNEL@",
-            &format!("{} ({}, {})", outcome.kernel, run.config.kernel.release, run.config.kernel.version),
+            &one_line(&format!(
+                "{} ({}, {})",
+                outcome.kernel, run.config.kernel.release, run.config.kernel.version
+            )),
         )
-        .replace("@OUTCOME@", &said(outcome.status, &outcome.reason))
-        .replace("@AGAIN@", &again)
+        .replace("@OUTCOME@", &one_line(&said(outcome.status, &outcome.reason)))
+        .replace("@AGAIN@", &one_line(&again))
 }

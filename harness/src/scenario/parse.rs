@@ -44,6 +44,7 @@ pub(super) fn scenario(name: &str, mut reader: Reader) -> Result<Scenario, Vec<D
     let drafts = drafts(&mut reader, table, &containers);
     check::containers(&mut reader, &containers, &drafts);
     check::steps(&mut reader, &containers, &drafts);
+    proves(&mut reader, table, &containers);
     scenario.steps = steps(&mut reader, &drafts);
     let problems = reader.into_problems();
     if !problems.is_empty() {
@@ -95,6 +96,16 @@ fn covers(reader: &mut Reader, table: &DeTable<'_>) -> Vec<String> {
         ids.push(id);
     }
     ids
+}
+
+/// A property is one of containers: without any, nothing of it can be seen.
+fn proves(reader: &mut Reader, table: &DeTable<'_>, containers: &[Container<'_, '_>]) {
+    let Some(node) = table.get("covers") else { return };
+    let claims = node.get_ref().as_array().is_some_and(|list| !list.is_empty());
+    if claims && containers.is_empty() && reader.is_clean() {
+        let help = "build the container that has it: [container.box]; or remove `covers`".to_owned();
+        reader.problem(node.span(), "a property is claimed, and there is no container", "of what?", help);
+    }
 }
 
 /// Ids are all alike, so that the nearest is only told with what it is.

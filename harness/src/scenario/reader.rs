@@ -82,6 +82,11 @@ impl Reader {
         }
     }
 
+    /// Whether nothing was noted so far.
+    pub(super) fn is_clean(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// Notes that a word is none of those that are possible here.
     pub(super) fn unknown(&mut self, span: Range<usize>, kind: &str, word: &str, words: &[&str]) {
         if self.is_full() {
