@@ -8,6 +8,11 @@
 # 125 for a commit that cannot be told: one that does not build or boot, or whose verdict was lost.
 nsproof=$(dirname "$(realpath "$0")")/..
 
+if [ ! -e Kbuild ] || [ ! -e .config ]; then
+    echo "bisect.sh: $PWD is no kernel tree with a .config: run it there, by git bisect run" >&2
+    exit 125
+fi
+
 # A commit may bring options of its own: they get their defaults, and nobody is asked.
 make -s olddefconfig </dev/null && make -s -j"$(nproc)" </dev/null || exit 125
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use harness::judge::Status;
 use harness::output::{say, say_coloured};
 use harness::report::{Format, Outcome, Run, nothing_proven, terminal};
+use sys::input;
 use vm::text::Shown;
 
 use crate::exit::{Exit, lost, usage};
@@ -80,7 +81,7 @@ impl Place {
     pub(crate) fn write(&self, text: &str) -> Result<(), Exit> {
         match self {
             Place::Stdout => output::print_as_it_is(text)?,
-            Place::File(path) => fs::write(path, text)
+            Place::File(path) => input::write_or_send(path, text.as_bytes())
                 .map_err(|error| lost(format!("cannot write {}: {error}", Shown(path))))?,
         }
         Ok(())
@@ -124,6 +125,19 @@ pub(crate) fn apart(targets: &[Target]) -> Result<(), Exit> {
         }
         None => Ok(()),
     }
+}
+
+/// Takes the reports of an earlier run away: if this one is ended before its own are written, those are not taken for them.
+pub(crate) fn forget(targets: &[Target]) -> Result<(), Exit> {
+    let files = targets.iter().filter_map(|target| match &target.place {
+        Place::File(path) if path.is_file() => Some(path),
+        _ => None,
+    });
+    for path in files {
+        // What may not be removed may still be written.
+        fs::write(path, "").map_err(|error| lost(format!("cannot write {}: {error}", Shown(path))))?;
+    }
+    Ok(())
 }
 
 /// Tells a run to people, and writes its reports: all that can be written.

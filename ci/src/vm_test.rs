@@ -15,7 +15,7 @@ use crate::exit::{Done, Exit, lost, usage, wrong};
 use crate::kernels::{self, known};
 use crate::options::{Accel, default_jobs, usual};
 use crate::output::print;
-use crate::report::{Target, apart, exit, tell};
+use crate::report::{Target, apart, exit, forget, tell};
 use crate::{bisect, guest, root};
 
 #[derive(clap::Args)]
@@ -93,6 +93,7 @@ fn scenarios(args: &Args) -> Done {
         args.baseline.as_ref().map(|file| baseline(file, &args.kernels, &scenarios)).transpose()?;
     let progress = Progress::new();
     let options = options(args, &progress)?;
+    forget(&args.reports)?;
     let (answer, mut run) = if args.bisect {
         let (answer, run) =
             harness::bisect::ask(&scenarios, &options, args.repeat, &progress).map_err(lost)?;

@@ -229,7 +229,11 @@ fn same_length(text: &Arc<str>) -> Arc<str> {
 
 /// `1 file`, `2 files`.
 pub(crate) fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    format!("{count} {}", if count == 1 { noun.to_owned() } else { several(noun) })
+}
+
+fn several(noun: &str) -> String {
+    noun.strip_suffix('y').map_or_else(|| format!("{noun}s"), |stem| format!("{stem}ies"))
 }
 
 /// The help for a word that is none of `words`: the nearest one, else all of them.
@@ -238,9 +242,10 @@ pub(crate) fn suggest(word: &str, kind: &str, words: &[&str]) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None if words.is_empty() => format!("there is no {kind} here"),
         None if words.len() > LISTED => {
-            format!("there are {} {kind}s, from `{}` to `{}`", words.len(), words[0], words[words.len() - 1])
+            let (first, last) = (words[0], words[words.len() - 1]);
+            format!("there are {} {}, from `{first}` to `{last}`", words.len(), several(kind))
         }
-        None => format!("the {kind}s are: {}", words.join(", ")),
+        None => format!("the {} are: {}", several(kind), words.join(", ")),
     }
 }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use vm::text::acts;
 
 use crate::report::Outcome;
 use protocol::event;
@@ -105,6 +106,17 @@ pub(crate) struct Trace {
 
 /// The directory of a scenario on a kernel.
 pub(crate) fn place(folder: &Path, kernel: &str, scenario: &str) -> PathBuf {
+    // What acts on a terminal is in no name of a folder that one is told to go to.
+    let scenario: String = scenario
+        .chars()
+        .map(|c| {
+            if acts(c) {
+                c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect();
     // A kernel may be a path, and is one folder here, and no other kernel's.
     let mut name = String::new();
     for byte in kernel.bytes() {

@@ -40,7 +40,7 @@ impl Problems {
     fn demand(&mut self, holds: bool, field: impl Display, message: impl Display, help: impl Display) {
         if !holds {
             let (field, message, help) = (field.to_string(), message.to_string(), help.to_string());
-            self.0.push(Problem { field, message, help, unknown: None });
+            self.0.push(Problem { field, message, help, unknown: None, missing: None });
         }
     }
 
@@ -67,28 +67,30 @@ impl Problems {
             );
             self.own(spec, Namespace::Uts, field, "the name would be the caller's too");
         }
-        if !spec.sysctls.keys().all(|name| is_sysctl(name)) {
-            self.demand(
-                false,
-                "sysctls",
-                "a name is not one",
-                "write it as sysctl(8) does: net.ipv4.ip_forward",
-            );
+        for name in spec.sysctls.keys().filter(|name| !is_sysctl(name)) {
+            let message = format_args!("`{name}` is not the name of a sysctl");
+            self.demand(false, "sysctls", message, "write it as sysctl(8) does: net.ipv4.ip_forward");
         }
     }
 
     /// The field needs a namespace that is made or joined.
     fn own(&mut self, spec: &Spec, kind: Namespace, field: impl Display, otherwise: &str) {
         let has = spec.namespaces.contains(&kind) || spec.join.contains_key(&kind);
-        let message = format_args!("without a {kind} namespace {otherwise}");
-        self.demand(has, field, message, format_args!("add \"{kind}\" to `namespaces`"));
+        self.takes(has, kind, field, format_args!("without a {kind} namespace {otherwise}"));
+    }
+
+    /// As [`Problems::demand`], and the way out is a namespace.
+    fn takes(&mut self, holds: bool, kind: Namespace, field: impl Display, message: impl Display) {
+        let before = self.0.len();
+        self.demand(holds, field, message, format_args!("add \"{kind}\" to `namespaces`"));
+        self.0[before..].iter_mut().for_each(|problem| problem.missing = Some(kind));
     }
 
     fn users(&mut self, spec: &Spec) {
         let made = spec.namespaces.contains(&Namespace::User);
         for (field, map) in [("uid-map", &spec.uid_map), ("gid-map", &spec.gid_map)] {
             let message = "it is the map of a user namespace, and none is made";
-            self.demand(map.is_empty() || made, field, message, "add \"user\" to `namespaces`");
+            self.takes(map.is_empty() || made, Namespace::User, field, message);
             for (index, row) in map.iter().enumerate() {
                 let at = format_args!("{field}[{index}]");
                 self.demand(
@@ -113,21 +115,16 @@ impl Problems {
     fn root(&mut self, spec: &Spec) {
         let Some(root) = &spec.root else { return };
         let own = spec.namespaces.contains(&Namespace::Mount);
-        let add = "add \"mount\" to `namespaces`";
         let pivots = root.switch == Switch::Pivot;
-        self.demand(
-            own || !pivots,
-            "root.switch",
-            "without a mount namespace pivot_root would move the caller",
-            add,
-        );
-        self.demand(
-            own || root.tmpfs.is_none(),
-            "root.tmpfs",
-            "without a mount namespace it would stay",
-            add,
-        );
-        self.demand(own || !root.read_only, "root.read-only", "without a mount namespace it would stay", add);
+        let moves = "without a mount namespace pivot_root would move the caller";
+        let stays = "without a mount namespace it would stay";
+        for (holds, field, message) in [
+            (own || !pivots, "root.switch", moves),
+            (own || root.tmpfs.is_none(), "root.tmpfs", stays),
+            (own || !root.read_only, "root.read-only", stays),
+        ] {
+            self.takes(holds, Namespace::Mount, field, message);
+        }
         self.sources(root);
         if let Some(old) = &root.keep_old {
             self.demand(pivots, "root.keep-old", "chroot keeps no old root", "take `switch = \"pivot\"`");
@@ -299,6 +296,7 @@ impl Problems {
                         message: format!("`{name}` is not a capability"),
                         help: format!("known are {}", known.join(" ")),
                         unknown: Some(Unknown { word: name.clone(), known }),
+                        missing: None,
                     });
                 }
             }
@@ -339,13 +337,10 @@ impl Problems {
                 format_args!("`{}` is not a name", group.name),
                 "take a name without `/`",
             );
-            let files = group.limits.keys().all(|file| file.contains('.') && !file.contains('/'));
-            self.demand(
-                files,
-                "cgroup.limits",
-                "a file is not one of a cgroup",
-                "write memory.max, pids.max, …",
-            );
+            for file in group.limits.keys().filter(|file| !file.contains('.') || file.contains('/')) {
+                let message = format_args!("`{file}` is not a file of a cgroup");
+                self.demand(false, "cgroup.limits", message, "write memory.max, pids.max, …");
+            }
         }
     }
 }

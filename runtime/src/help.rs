@@ -57,6 +57,7 @@ fn program(failure: &Failure) -> Option<&'static str> {
                  for in the container's PATH)"
         }
         (Step::Execute, Errno::EACCES) => "the file is not executable, or its file system is mounted noexec",
+        (Step::CloseDescriptors, Errno::EBADF) => "the caller has no such descriptor open",
         (Step::WorkingDirectory, Errno::ENOENT) => "the directory is not in the container's root",
         _ => return None,
     })
@@ -66,7 +67,8 @@ fn outside(failure: &Failure) -> Option<&'static str> {
     Some(match (failure.step, failure.errno) {
         (Step::Join, Errno::ENOENT | Errno::ESRCH) => "there is no such process or namespace file",
         (Step::Join, Errno::EPERM | Errno::EACCES) => {
-            "joining needs CAP_SYS_ADMIN in the user namespace that owns the other one"
+            "joining needs CAP_SYS_ADMIN in the user namespace that owns the other one, and to see the namespaces of a process \
+                 every capability that it has (ptrace(2), PTRACE_MODE_READ)"
         }
         (Step::Join, Errno::EINVAL) => "a container's name has to be turned into a process's number first",
         (Step::IdMap, Errno::EPERM) => {
@@ -90,6 +92,9 @@ fn outside(failure: &Failure) -> Option<&'static str> {
         (Step::Link | Step::Device, Errno::EPERM) => {
             "this needs CAP_NET_ADMIN in the caller's network namespace"
         }
+        (Step::Route, Errno::ENETUNREACH) => {
+            "the gateway is in no network of the container's own addresses: give it one, as --veth does"
+        }
         (Step::Device, Errno::ENODEV) => "there is no such device in the caller's network namespace",
         _ => return None,
     })
@@ -100,6 +105,9 @@ fn root(failure: &Failure) -> Option<&'static str> {
         (Step::PivotRoot, Errno::EINVAL) => {
             "the present root may be the initramfs, which nothing can be pivoted from: move to another root first, or \
                  take the weaker `switch = \"chroot\"` (--chroot)"
+        }
+        (Step::Mount, Errno::ENOENT) => {
+            "one of the two is not there: the source of a bind mount in the caller's root, or the target in the container's"
         }
         (Step::Root, Errno::ENOENT) => "the directory does not exist",
         (Step::Skeleton, Errno::ENOENT | Errno::ENOTDIR) => "the skeleton must be an existing directory",

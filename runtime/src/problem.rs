@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::spec::Namespace;
+
 /// A field that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -13,6 +15,8 @@ pub struct Problem {
     pub help: String,
     /// A word that is none of those that are known there.
     pub unknown: Option<Unknown>,
+    /// The kind of namespace that the field takes and the container does not have.
+    pub missing: Option<Namespace>,
 }
 
 /// A word, and those in its place that are known.

@@ -25,7 +25,7 @@ pub enum Ending {
     #[error("the guest's init ended: {0}")]
     Init(String),
     /// QEMU ended.
-    #[error("QEMU ended: {0}")]
+    #[error("{by}QEMU ended: {0}", by = by_the_guest(.0))]
     Exited(ExitStatus),
     /// QEMU closed its streams, and how it ended cannot be found out.
     #[error("QEMU was lost: {0}")]
@@ -33,6 +33,11 @@ pub enum Ending {
     /// The guest sent a line without end.
     #[error("the guest sent a line of more than {} MiB", LONGEST_LINE >> 20)]
     Flood,
+}
+
+/// QEMU is told to end when the guest resets the machine, as a kernel does that cannot go on and cannot say so.
+fn by_the_guest(status: &ExitStatus) -> &'static str {
+    if status.success() { "the guest powered the machine off, or reset it: " } else { "" }
 }
 
 impl Ending {

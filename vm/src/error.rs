@@ -106,7 +106,7 @@ pub enum Error {
     #[error("QEMU cannot be forked: {0}")]
     Unforkable(#[from] Unforkable),
     /// A machine ended, or said nothing, before it was ready.
-    #[error("the machine was not ready: {ending}{}", indented(console))]
+    #[error("the machine was not ready: {ending}{}", said(ending, console))]
     NotReady {
         /// How it ended.
         ending: Ending,
@@ -119,6 +119,17 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+}
+
+/// The console's last lines, or that there are none.
+fn said(ending: &Ending, lines: &[String]) -> String {
+    match ending {
+        // The boot image unpacks itself before it can say anything.
+        Ending::Exited(status) if status.success() && lines.is_empty() => {
+            "; its kernel printed nothing: is the image whole, and for this machine?".to_owned()
+        }
+        _ => indented(lines),
+    }
 }
 
 fn indented(lines: &[String]) -> String {

@@ -7,6 +7,7 @@ use super::paint::{Paint, shortened};
 use super::{Outcome, Run, Step, coverage, nothing_proven, skipped};
 use crate::diagnostic::plural;
 use crate::inline::toml;
+use crate::isolation::Isolation;
 use crate::judge::Status;
 
 /// The report; `colour` only for a terminal.
@@ -159,8 +160,11 @@ fn summary(out: &mut String, paint: Paint, run: &Run) {
             push(out, &format!("kernel {}: {}", kernel.name, one_line(&kernel.executed_by())));
             continue;
         }
-        let boot =
-            kernel.boot_ms.map_or_else(|| "never ready".to_owned(), |ms| format!("ready after {ms} ms"));
+        // A template that is there already was measured when it was made.
+        let template = if kernel.isolation == Isolation::Boot.word() { "" } else { "template " };
+        let boot = kernel
+            .boot_ms
+            .map_or_else(|| "never ready".to_owned(), |ms| format!("{template}ready after {ms} ms"));
         let release = kernel.shown_release();
         push(out, &format!("kernel {}: {release}, {boot}, isolation {}", kernel.name, kernel.isolation));
         push(out, &format!("accelerator {}: {}", kernel.accel, one_line(&kernel.accel_reason)));

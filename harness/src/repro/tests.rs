@@ -10,6 +10,7 @@ use crate::report::Step;
 #[case("/src/linux", "a", "out/%2Fsrc%2Flinux/a")]
 #[case("-src-linux", "a", "out/-src-linux/a")]
 #[case("../..", "a", "out/%2E.%2F../a")]
+#[case("distro", "a/\u{1b}[m\u{202e}\u{fc}", "out/distro/a/%1B[m%E2%80%AE\u{fc}")]
 fn a_kernel_is_one_folder(#[case] kernel: &str, #[case] scenario: &str, #[case] expected: &str) {
     assert_eq!(place(Path::new("out"), kernel, scenario), PathBuf::from(expected));
 }

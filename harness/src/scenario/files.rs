@@ -73,6 +73,11 @@ fn matching(root: &Path, all: &[Chosen], filter: &str) -> Result<Vec<Chosen>, Di
 }
 
 fn nothing(filter: &str, all: &[Chosen]) -> Diagnostic {
+    // A path, and no part of a name.
+    if filter.starts_with(['/', '.']) {
+        let help = "give the path of a scenario file or folder, or a part of a scenario's name".to_owned();
+        return Diagnostic::new(format!("there is no file or folder `{filter}`"), help);
+    }
     let names: Vec<&str> = all.iter().flat_map(|file| [file.name.as_str(), last(&file.name)]).collect();
     let help = match nearest(filter, &names) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -2,6 +2,7 @@
 
 use crate::output;
 use crate::problem::Problem;
+use crate::spec::Namespace;
 use crate::step::{Failure, Step};
 use sys::process::Status;
 use sys::{self, Errno, signal};
@@ -61,7 +62,13 @@ impl From<Vec<Problem>> for Message {
         let mut message = Message { lines: Vec::new(), code: super::FAILED };
         for problem in &problems {
             let text = format!("{}: {}", problem.field, problem.message);
-            message.add([text.as_str()], Some(&problem.help));
+            // Who typed flags is told of a flag.
+            let help = match problem.missing {
+                Some(Namespace::Cgroup) => "give the container one: --cgroup-ns".to_owned(),
+                Some(kind) => format!("give the container one: --{kind}"),
+                None => problem.help.clone(),
+            };
+            message.add([text.as_str()], Some(&help));
         }
         message
     }

@@ -2,7 +2,7 @@
 //! device read without end.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread::sleep;
@@ -39,13 +39,44 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Returns the bytes of a file, or of what a shell's `<(…)` writes.
 ///
 /// # Errors
-/// As [`read`], but for a FIFO; for that, if nobody opens it to write for [`WRITER`].
+/// As [`read`], but for a FIFO; for that, if nobody opens it to write for five seconds.
 pub fn read_or_receive(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    if kind(path)? == Some(FIFO) { whole(receive(path, WRITER)?, most) } else { read(path, most) }
+    if kind(path)? == Some(FIFO) { whole(receive(path, OTHER_SIDE)?, most) } else { read(path, most) }
 }
 
-/// How long a FIFO's writer is waited for: who has one, has started it before, or starts it at once.
-const WRITER: Duration = Duration::from_secs(5);
+/// Writes a file anew; what is a FIFO, into it.
+///
+/// # Errors
+/// What the system says; a FIFO that nobody opens to read for as long as a writer is waited for.
+pub fn write_or_send(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|data| data.file_type().is_fifo()) {
+        send(path, bytes, OTHER_SIDE)
+    } else {
+        fs::write(path, bytes)
+    }
+}
+
+fn send(path: &Path, bytes: &[u8], timeout: Duration) -> io::Result<()> {
+    let deadline = Instant::now() + timeout;
+    let mut fifo = loop {
+        match fs::OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path) {
+            // Nobody has it open to read. fifo(7)
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) && Instant::now() < deadline => {
+                sleep(Duration::from_millis(5));
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                let words = format!("it is {FIFO}, and for {} s nobody read from it", timeout.as_secs());
+                return Err(io::Error::new(io::ErrorKind::TimedOut, words));
+            }
+            other => break other?,
+        }
+    };
+    fcntl::fcntl(&fifo, FcntlArg::F_SETFL(OFlag::empty()))?;
+    fifo.write_all(bytes)
+}
+
+/// How long a FIFO's other side is waited for: whoever has one has started it before, or starts it at once.
+const OTHER_SIDE: Duration = Duration::from_secs(5);
 
 /// What somebody writes to a FIFO, to its end.
 fn receive(path: &Path, timeout: Duration) -> io::Result<impl Read> {
@@ -143,6 +174,18 @@ mod tests {
         assert_eq!(read(&path, 1).unwrap_err().to_string(), "it is a FIFO, not a regular file");
         let told = receive(&path, Duration::from_millis(50)).err().unwrap();
         assert_eq!(told.to_string(), "it is a FIFO, and for 0 s nobody wrote to it");
+    }
+
+    #[test]
+    fn a_fifo_without_a_reader_is_not_waited_for() {
+        let (_folder, path) = fifo();
+        let told = send(&path, b"text", Duration::from_millis(50)).unwrap_err().to_string();
+        assert_eq!(told, "it is a FIFO, and for 0 s nobody read from it");
+        let from = path.clone();
+        let reader = std::thread::spawn(move || fs::read(from).unwrap());
+        let long = vec![b'x'; 1 << 20];
+        write_or_send(&path, &long).unwrap();
+        assert_eq!(reader.join().unwrap(), long);
     }
 
     #[test]

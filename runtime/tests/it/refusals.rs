@@ -41,10 +41,14 @@ fn a_bad_specification_is_told_by_field(#[case] flags: &[&str], #[case] message:
     assert!(said.contains("\n  help: "), "{said}");
 }
 
-#[test]
-fn a_specification_without_an_end_is_not_read_to_it() {
-    let said = run(&["--spec", "/dev/zero"], "true").failed(125);
-    assert!(said.contains("/dev/zero: it is larger than 1 MiB"), "{said}");
+#[rstest]
+#[case::a_device("/dev/zero", "it is a device, not a regular file")]
+#[case::one_that_waits("/proc/kmsg", "")]
+#[case::a_large_file("/proc/self/exe", "it is larger than 1 MiB")]
+#[case::a_folder("/etc", "it is a folder, not a regular file")]
+fn a_specification_is_a_file_that_ends(#[case] path: &str, #[case] message: &str) {
+    let said = run(&["--spec", path], "true").failed(125);
+    assert!(said.contains(&format!("{path}: {message}")), "{said}");
 }
 
 const LONG: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -11,6 +11,7 @@ use nix::libc::{O_DIRECTORY, O_NOFOLLOW};
 use nix::unistd::geteuid;
 
 use super::room;
+use crate::text::acts;
 use crate::{Error, Result};
 
 /// Permission bits: no one but the owner.
@@ -30,6 +31,11 @@ pub(super) fn private(root: &Path) -> Result<PathBuf> {
     if fs::symlink_metadata(&root).is_ok_and(|data| data.is_symlink()) {
         let way_out = "set NSPROOF_CACHE to the folder that it leads to";
         return Err(Error::unusable(&root, "it is a symbolic link, which may lead elsewhere", way_out));
+    }
+    if let Some(c) = root.to_string_lossy().chars().find(|c| acts(*c)) {
+        // apt refuses what it would print, and so does a script.
+        let reason = format!("its name has the character U+{:04X}", u32::from(c));
+        return Err(Error::unusable(&root, reason, OF_ITS_OWN));
     }
     DirBuilder::new().recursive(true).mode(OWN).create(&root).map_err(Error::io("create", &root))?;
     let folder = File::options().read(true).custom_flags(O_DIRECTORY | O_NOFOLLOW).open(&root);
@@ -127,6 +133,14 @@ mod tests {
 
     fn refusal(path: &Path) -> String {
         private(path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_name_that_acts_on_a_terminal_is_refused_before_anything_is_made() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("a\u{1b}[31m");
+        assert!(refusal(&root).contains("its name has the character U+001B"), "{}", refusal(&root));
+        assert!(!root.exists());
     }
 
     #[test]

@@ -25,6 +25,8 @@ const KEPT: [&str; 3] = ["boot", "lib/modules", "usr/lib/modules"];
 /// that is made to fill a disk has more.
 const MOST: u64 = 8 << 30;
 
+const WHOLE: &str = "take a whole one, or another version";
+
 /// Whether a file that begins so is a package.
 pub(super) fn is_package(head: &[u8]) -> bool {
     head.starts_with(DEB) || head.starts_with(RPM)
@@ -36,16 +38,17 @@ pub(super) fn is_package(head: &[u8]) -> bool {
 /// It cannot be read or written, or is no whole package.
 pub(super) fn unpack(package: &Path, folder: &Path) -> Result<()> {
     let mut file = File::open(package).map_err(Error::io("read", package))?;
-    let mut head = [0; 8];
-    file.read_exact(&mut head).map_err(Error::io("read", package))?;
     let mut into = Into { folder: folder.to_path_buf(), left: MOST };
-    let unpacked = if head.starts_with(RPM) { rpm(file, &mut into) } else { deb(file, &mut into) };
+    let mut head = [0; 8];
+    let unpacked = file
+        .read_exact(&mut head)
+        .and_then(|()| if head.starts_with(RPM) { rpm(file, &mut into) } else { deb(file, &mut into) });
     unpacked.map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::io("write to", folder)(error),
-        _ => {
-            let way_out = "take a whole one, or another version";
-            Error::unusable(package, format!("is a damaged package: {error}"), way_out)
+        io::ErrorKind::UnexpectedEof => {
+            Error::unusable(package, "is a damaged package: it ends too early", WHOLE)
         }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::io("write to", folder)(error),
+        _ => Error::unusable(package, format!("is a damaged package: {error}"), WHOLE),
     })
 }
 

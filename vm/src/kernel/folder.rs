@@ -1,7 +1,6 @@
 //! A folder that a kernel was installed or unpacked into: `make install modules_install` with `INSTALL_PATH` and
 //! `INSTALL_MOD_PATH`, or the content of a package.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,20 +13,23 @@ use crate::{Error, Result};
 /// # Errors
 /// There are several: all of them are named.
 pub(super) fn image(root: &Path) -> Result<Option<PathBuf>> {
-    let mut kernels: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut kernels: Vec<(String, PathBuf)> = Vec::new();
     for path in images(root) {
         // Fedora has one image in two places.
-        kernels.entry(release(&path)).or_insert(path);
+        if !kernels.iter().any(|(_, known)| is_copy(known, &path)) {
+            kernels.push((release(&path), path));
+        }
     }
+    kernels.sort();
     if kernels.len() > 1 {
         let below = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
         let named: Vec<_> =
             kernels.iter().map(|(release, path)| format!("{release} ({})", below(path))).collect();
-        let first = kernels.values().next().map(|path| path.display().to_string()).unwrap_or_default();
+        let first = kernels[0].1.display();
         let way_out = format!("give one of them with the folder of its modules: {first}:{}", root.display());
         return Err(Error::unusable(root, format!("has several kernels: {}", named.join(", ")), way_out));
     }
-    Ok(kernels.into_values().next())
+    Ok(kernels.into_iter().next().map(|(_, path)| path))
 }
 
 /// `boot/vmlinuz-RELEASE`, `vmlinuz-RELEASE`, `vmlinuz`, or `lib/modules/RELEASE/vmlinuz` where the modules are.
@@ -49,6 +51,12 @@ fn is_named_so(path: &Path) -> bool {
 fn release(image: &Path) -> String {
     let head = Image::read(image).ok();
     head.and_then(|head| file::release_of(&head, image).ok()).unwrap_or_else(|| image.display().to_string())
+}
+
+/// Whether two images are one, byte by byte. What cannot be read is told of when it is used.
+fn is_copy(one: &Path, other: &Path) -> bool {
+    let size = |path: &Path| fs::metadata(path).map(|data| data.len()).ok();
+    size(one) == size(other) && fs::read(one).ok() == fs::read(other).ok()
 }
 
 /// In the order of their names; nothing of what is no folder.

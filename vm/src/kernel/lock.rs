@@ -2,6 +2,7 @@
 //! tells nothing of where they were fetched from.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use toml::Spanned;
 use super::apt::{Stanza, architecture};
 use super::spec::{Spec, is_word};
 use super::{Kernel, package};
+use crate::text::Shown;
 use crate::{Cache, Error, Progress, Result};
 use sys::input;
 
@@ -76,8 +78,16 @@ impl Lock {
     /// Reads a lock file; one that is not there has nothing in it.
     pub fn read(path: &Path) -> Result<Self> {
         let text = match input::read_text(path, input::TEXT) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Self { path: path.to_path_buf(), kernels: Vec::new() });
+            }
+            // No file, too large, no text: what a lock never is.
+            Err(error) if matches!(error.kind(), ErrorKind::Other | ErrorKind::InvalidData) => {
+                return Err(Error::BrokenLock {
+                    path: path.to_path_buf(),
+                    line: 1,
+                    reason: error.to_string(),
+                });
             }
             other => other.map_err(Error::io("read", path))?,
         };
@@ -92,7 +102,14 @@ impl Lock {
             let reason = format!("it is of version {}, and {VERSION} is what can be read", version.get_ref());
             return Err(broken(version.span(), reason));
         }
-        let flaw = kernel.iter().find_map(|kernel| Some((kernel.span(), kernel.get_ref().flaw()?)));
+        let flaw = kernel.iter().enumerate().find_map(|(index, locked)| {
+            let of =
+                |locked: &Spanned<Locked>| (locked.get_ref().name.clone(), locked.get_ref().arch.clone());
+            let is_twice = kernel[..index].iter().any(|earlier| of(earlier) == of(locked));
+            let twice =
+                || format!("{:?} is there twice for {}", locked.get_ref().name, locked.get_ref().arch);
+            Some((locked.span(), locked.get_ref().flaw().or_else(|| is_twice.then(twice))?))
+        });
         match flaw {
             Some((span, flaw)) => Err(broken(span, flaw)),
             None => Ok(Self {
@@ -145,8 +162,12 @@ impl Lock {
         let locked = self.kernels.iter().find(|kernel| kernel.name == spec && kernel.arch == architecture());
         let renew = format!("`cargo xtask kernels lock {spec}`");
         let Some(Locked { suite, package, .. }) = locked else {
-            let reason = format!("has no kernel {spec} for {}", architecture());
-            return Err(Error::unusable(&self.path, reason, format!("add it with {renew}")));
+            let reason = if self.path.exists() {
+                format!("has no kernel {spec} for {}", architecture())
+            } else {
+                "is not there, and --locked takes what it names".to_owned()
+            };
+            return Err(Error::unusable(&self.path, reason, format!("add the kernel with {renew}")));
         };
         let stanzas: Vec<Stanza> = package.iter().cloned().map(Stanza::from).collect();
         package::exactly(spec, &stanzas, suite.as_deref(), cache, progress).map_err(|error| match error {
@@ -154,6 +175,12 @@ impl Lock {
                 let (Stanza { package, version, .. }, said) = (package::title(&stanzas), error.for_others());
                 let reason = format!("locks {package} {version}, which is not to be had: {said}");
                 Error::unusable(&self.path, reason, format!("lock what there is now with {renew}"))
+            }
+            Error::Unusable { path, reason, .. } => {
+                let reason = format!("locks {}, which cannot be used: {reason}", Shown(&path));
+                let way_out =
+                    format!("fetch it again; if it stays so, lock what there is now with {renew}, or ask who runs the mirror");
+                Error::unusable(&self.path, reason, way_out)
             }
             other => other,
         })
@@ -236,7 +263,10 @@ mod tests {
         let path = folder.path().join("kernels.lock");
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
         let refused = Lock::read(&path).unwrap_err().to_string();
-        assert!(refused.contains("kernels.lock: it is a FIFO, not a regular file"), "{refused}");
+        assert!(
+            refused.contains("kernels.lock:1: it is a FIFO, not a regular file; restore it"),
+            "{refused}"
+        );
     }
 
     #[rstest::rstest]
@@ -274,11 +304,36 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_that_is_there_twice_is_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut lock = lock(folder.path());
+        let mut other = lock.kernels[0].clone();
+        other.arch = "other".into();
+        lock.kernels.push(other);
+        lock.write().unwrap();
+        assert_eq!(Lock::read(lock.path()).unwrap(), lock);
+        lock.kernels.push(lock.kernels[0].clone());
+        lock.write().unwrap();
+        let error = Lock::read(lock.path()).unwrap_err().to_string();
+        assert!(error.contains("\"k\" is there twice for"), "{error}");
+    }
+
+    #[test]
+    fn a_lock_that_is_not_there_is_told_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::read(&folder.path().join("kernels.lock")).unwrap();
+        let cache = Cache::at(&folder.path().join("cache")).unwrap();
+        let error = lock.resolve("k", &cache, &crate::Silent).unwrap_err().to_string();
+        assert!(error.contains("kernels.lock: is not there") && error.contains("kernels lock k"), "{error}");
+    }
+
+    #[test]
     fn a_kernel_of_another_architecture_is_not_locked() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path()).unwrap();
         let mut lock = lock(folder.path());
         lock.kernels[0].arch = "other".into();
+        lock.write().unwrap();
         let error = lock.resolve("k", &cache, &crate::Silent).unwrap_err().to_string();
         assert!(error.contains("has no kernel k") && error.contains("kernels lock k"), "{error}");
     }

@@ -82,7 +82,8 @@ fn unknown(spec: &str) -> Error {
     Error::UnknownKernel {
         spec: spec.to_owned(),
         known: format!(
-            "{near}known are {}, apt:PACKAGE[@SUITE], and the path of a bzImage, of a vmlinux, or of a built kernel tree",
+            "{near}known are {}, apt:PACKAGE[@SUITE], host, and the path of a bzImage or vmlinux, of a .deb or .rpm, or of the folder of a kernel that was built, \
+             installed or unpacked",
             names.join(", ")
         ),
     }

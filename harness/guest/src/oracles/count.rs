@@ -141,7 +141,8 @@ fn objects() -> io::Result<Option<u64>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other.map(|text| text.split_whitespace().next().and_then(|word| word.parse().ok())),
     };
-    if read("aliases")? != Some(0) {
+    // Without CONFIG_SLUB_DEBUG there is an `objects` too, which stays 0, and no `total_objects` (mm/slub.c).
+    if read("aliases")? != Some(0) || read("total_objects")?.is_none() {
         return Ok(None);
     }
     // What each CPU has in reserve counts as used until it is given back.
