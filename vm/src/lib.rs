@@ -11,7 +11,7 @@
 //! - [`qemu`], [`accel`], `accelerator`: what it is booted by
 //! - [`machine`], `ending`: a machine that runs, and how it ends
 //! - `template`, `fork_server`, [`fork`]: machines that begin where another one was stopped
-//! - [`cache`], [`input`], `process`, [`text`], `umask`: files, programs and words of this machine
+//! - [`cache`], `process`, [`text`], `umask`: files, programs and words of this machine
 #![forbid(unsafe_code)]
 
 pub mod accel;

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use runtime::spec::{Peer, Spec};
 use serde_json::Value;
 
-use super::actor::{ActorProcess, NoReply, NotBuilt};
+use super::actor::ActorProcess;
 use super::integrity::Integrity;
 use super::look::{self, Facts};
+use super::no_reply::{NoReply, NotBuilt};
 use super::order::Reply;
 use protocol::operation::Operation;
 use protocol::plan::Actor;

@@ -17,7 +17,7 @@
 //! - [`init`], `boot`, `world`, `channel`: PID 1
 //! - `oracles`: what it looks at after each scenario
 //! - `runner`, `needs`, `actors`, `undo`, `inheritable`, `oom`, `skeleton`: one scenario
-//! - `actor`, `link`, `look`, `integrity`: a probe, seen from the runner
+//! - `actor`, `link`, `no_reply`, `look`, `integrity`: a probe, seen from the runner
 //! - [`probe`], `order`, `ops`, `refusal`, `child`, `parse`: a probe
 #![forbid(unsafe_code)]
 
@@ -34,6 +34,7 @@ mod integrity;
 mod link;
 mod look;
 mod needs;
+mod no_reply;
 mod oom;
 mod ops;
 mod oracles;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::actor::{ActorProcess, NoReply};
+use super::actor::ActorProcess;
 use super::integrity::Integrity;
+use super::no_reply::NoReply;
 use protocol::event::Outcome;
 use protocol::operation::{Operation, Subject};
 

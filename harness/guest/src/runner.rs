@@ -12,11 +12,11 @@ use serde_json::json;
 use sys::probe::machine;
 use sys::{self, Signal, signal};
 
-use super::actor::NoReply;
 use super::actors::Actors;
 use super::inheritable;
 use super::integrity::Integrity;
 use super::needs;
+use super::no_reply::NoReply;
 use super::oom::{OomProtection, OutOfMemory};
 use super::order::Reply;
 use super::undo::Undo;
