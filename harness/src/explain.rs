@@ -52,7 +52,7 @@ pub fn explain(scenario: &Scenario) -> String {
 }
 
 fn container_of<'a>(scenario: &'a Scenario, step: &Step) -> Option<&'a NamedSpec> {
-    let name = crate::scenario::container_of(&step.operation)?;
+    let name = step.operation.named_container()?;
     scenario.containers.iter().find(|container| container.name == *name)
 }
 

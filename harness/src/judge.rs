@@ -155,7 +155,7 @@ fn blocked<'a>(step: &'a Step, evidence: &Evidence) -> Option<&'a str> {
         |name: &&String| evidence.not_built.contains_key(*name) && !evidence.built.contains_key(*name);
     match &step.actor {
         Actor::Container(name) => Some(name).filter(refused).map(String::as_str),
-        Actor::Host => crate::scenario::container_of(&step.operation).filter(refused).map(String::as_str),
+        Actor::Host => step.operation.named_container().filter(refused).map(String::as_str),
     }
 }
 

@@ -13,7 +13,6 @@ mod words;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use check::operation::container as container_of;
 pub use describe::describe;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};

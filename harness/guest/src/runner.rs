@@ -224,7 +224,14 @@ impl Runner {
                 }
                 Ok(())
             }
-            _ => Ok(()),
+            // The runner's own: a container has no number before it is started, and none after it is stopped.
+            Operation::Start(_) | Operation::Stop(_) => Ok(()),
+            other => match other.meaning().container {
+                None => Ok(()),
+                Some((name, _)) => {
+                    Err(NoReply::Broken(format!("`{name}` is named where no container is looked up")))
+                }
+            },
         }
     }
 

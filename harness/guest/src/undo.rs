@@ -11,7 +11,7 @@ use sys::probe::files;
 use sys::probe::ipc::{self, Kind};
 use sys::{self, Errno, mount};
 
-use protocol::operation::{Ipc, Operation};
+use protocol::operation::{Leaves, Operation};
 
 /// Bytes of a file that are kept to put it back.
 const LARGEST: u64 = 1 << 16;
@@ -35,21 +35,15 @@ enum Made {
 impl Undo {
     /// Remembers what the operation is about to make.
     pub(super) fn before(&mut self, operation: &Operation) {
-        let made = match operation {
-            Operation::Mkdir(path) => first_missing(path),
-            Operation::Write(file) => first_missing(&file.path).or_else(|| kept(&file.path)),
-            Operation::Fill(fill) => first_missing(&fill.path).or_else(|| kept(&fill.path)),
-            Operation::Install(program) => first_missing(&program.path).or_else(|| kept(&program.path)),
-            Operation::Remove(path) => kept(path),
-            Operation::Mknod(node) => first_missing(&node.path),
-            Operation::Mount(mount) if mount.kind != "remount" && mount.kind != "none" => {
-                Some(Made::Mount(mount.target.clone()))
-            }
-            Operation::AddDummy(name) => Some(Made::Interface(name.clone())),
-            Operation::Shm(Ipc::Create(key)) => Some(Made::Ipc(Kind::Memory, *key)),
-            Operation::Sem(Ipc::Create(key)) => Some(Made::Ipc(Kind::Semaphore, *key)),
-            Operation::Msg(Ipc::Create(key)) => Some(Made::Ipc(Kind::Queue, *key)),
-            _ => None,
+        let made = match operation.meaning().leaves {
+            Leaves::Nothing => None,
+            Leaves::File(path) => first_missing(path).or_else(|| kept(path)),
+            Leaves::NoFile(path) => kept(path),
+            Leaves::Mount(target) => Some(Made::Mount(target.to_owned())),
+            Leaves::Interface(name) => Some(Made::Interface(name.to_owned())),
+            Leaves::Memory(key) => Some(Made::Ipc(Kind::Memory, key)),
+            Leaves::Semaphore(key) => Some(Made::Ipc(Kind::Semaphore, key)),
+            Leaves::Queue(key) => Some(Made::Ipc(Kind::Queue, key)),
         };
         self.0.extend(made);
     }

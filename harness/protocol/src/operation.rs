@@ -2,10 +2,14 @@
 //!
 //! In a scenario an operation is a word (`"hostname"`) or a table with one key (`{ ping = "192.168.47.11" }`).
 
+mod meaning;
+
 use std::path::PathBuf;
 
 use runtime::spec::Namespace;
 use serde::{Deserialize, Serialize};
+
+pub use meaning::{About, Ends, Leaves, Meaning};
 
 /// One operation. Each runs in the probe of its actor, which keeps its state from step to step (working directory, root,
 /// namespaces, open sockets); with `via = "exec"` it runs in a fresh process that joined the container.

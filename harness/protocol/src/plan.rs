@@ -18,9 +18,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
 
-/// System calls that make namespaces.
-const MAKERS: [&str; 3] = ["clone", "clone3", "unshare"];
-
 /// A message to the guest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,13 +90,7 @@ impl Plan {
     pub fn may_make(&self) -> BTreeSet<Namespace> {
         let of_containers =
             self.containers.iter().flat_map(|container| container.spec.namespaces.iter().copied());
-        let of_steps = self.steps.iter().flat_map(|step| match &step.operation {
-            Operation::Unshare(kinds) => kinds.clone(),
-            // That it is tried is what shows it.
-            Operation::Exercise(capability) if capability.ends_with("SYS_ADMIN") => vec![Namespace::Mount],
-            Operation::Syscall(call) if MAKERS.contains(&call.name.as_str()) => Namespace::ALL.to_vec(),
-            _ => Vec::new(),
-        });
+        let of_steps = self.steps.iter().flat_map(|step| step.operation.meaning().may_make);
         of_containers.chain(of_steps).collect()
     }
 }

@@ -8,7 +8,7 @@ use super::stable;
 use crate::report::details::place;
 use crate::report::{Outcome, Run, Step};
 use crate::scenario::{self, Scenario};
-use protocol::operation::Operation;
+use protocol::operation::{About, Operation};
 use protocol::plan::Actor;
 
 /// A fact that is another one now.
@@ -124,8 +124,8 @@ fn word(operation: &Operation) -> String {
 /// What an operation looks at, as far as the same change elsewhere is one change: the same field of another process is, the
 /// content of another file is not.
 fn subject(operation: &Operation, word: &str) -> String {
-    match operation {
-        Operation::Status(_) | Operation::Namespaces(_) => word.to_owned(),
+    match operation.meaning().value {
+        About::Status | About::Namespaces => word.to_owned(),
         _ => scenario::describe(operation),
     }
 }

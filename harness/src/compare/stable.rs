@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use protocol::operation::Operation;
+use protocol::operation::{About, Ends, Operation};
 
 /// A name that was given by chance: what it names, and who can read it. The same number read by somebody else may be
 /// another thing.
@@ -35,28 +35,40 @@ const SETTINGS_IN_PROC: [&str; 8] = [
 
 /// The observation without its noise. `private_pids`: the actor sees no processes but the container's.
 pub(super) fn without_noise(operation: &Operation, private_pids: bool, mut value: Value) -> Value {
-    match operation {
-        Operation::Pids if !private_pids => return Value::Null,
-        Operation::Read(path) if is_live(path) => return Value::Null,
-        Operation::Tree(path) if path.starts_with("/proc") => return Value::Null,
-        Operation::Status(_) => keep_keys(&mut value, |key| !is_status_noise(key)),
-        Operation::Rlimits => keep_keys(&mut value, |key| !LIMITS_OF_MEMORY.contains(&key)),
-        Operation::Filesystem(_) => keep_keys(&mut value, |key| !matches!(key, "size" | "free")),
+    match operation.meaning().value {
+        About::Processes if !private_pids => return Value::Null,
+        About::Text(path) if is_live(path) => return Value::Null,
+        About::Tree(path) if path.starts_with("/proc") => return Value::Null,
+        About::Status => keep_keys(&mut value, |key| !is_status_noise(key)),
+        About::Limits => keep_keys(&mut value, |key| !LIMITS_OF_MEMORY.contains(&key)),
+        About::FileSystem => keep_keys(&mut value, |key| !matches!(key, "size" | "free")),
         // A size there is nothing that anybody stored: `kcore` is as large as the address space.
-        Operation::Stat(path) if path.starts_with("/proc") => keep_keys(&mut value, |key| key != "size"),
-        Operation::ListDir(path) if path.starts_with("/proc") || path.ends_with("proc") => {
+        About::Entry(path) if path.starts_with("/proc") => keep_keys(&mut value, |key| key != "size"),
+        About::Names(path) if path.starts_with("/proc") || path.ends_with("proc") => {
             keep_items(&mut value, |name| !name.as_str().is_some_and(is_number));
         }
-        Operation::Interfaces => {
+        About::Interfaces => {
             for device in value.as_object_mut().into_iter().flat_map(Map::values_mut) {
                 // Made of a random hardware address, and only there once the link was up for a moment.
                 let addresses = device.get_mut("addresses");
                 addresses.into_iter().for_each(|list| keep_items(list, |item| !is_link_local(item)));
             }
         }
-        Operation::Routes => keep_items(&mut value, |route| !route.get("to").is_some_and(is_link_local)),
-        Operation::Mounts => value.as_array_mut().into_iter().flatten().for_each(without_size),
-        _ => {}
+        About::Routes => keep_items(&mut value, |route| !route.get("to").is_some_and(is_link_local)),
+        About::Mounts => value.as_array_mut().into_iter().flatten().for_each(without_size),
+        About::Setting
+        | About::Process
+        | About::Processes
+        | About::Namespaces
+        | About::Names(_)
+        | About::Tree(_)
+        | About::Entry(_)
+        | About::Text(_)
+        | About::Connection
+        | About::Object
+        | About::Orphan
+        | About::Container
+        | About::Call(_) => {}
     }
     value
 }
@@ -66,42 +78,51 @@ pub(super) fn naming(operation: &Operation, actor: &str, at: &[String], value: &
     let last = at.last().map_or("", String::as_str);
     let first = at.first().map_or("", String::as_str);
     let read_here = |what| Some((what, actor.to_owned()));
-    match operation {
-        // 0 is nobody, and 1 is init: these are no accident.
-        _ if matches!(value.as_u64(), Some(0 | 1)) => match operation {
-            Operation::Shm(_) | Operation::Sem(_) | Operation::Msg(_) => read_here("object"),
-            _ => None,
-        },
-        Operation::Process | Operation::Execute(_) if matches!(last, "pid" | "ppid" | "pgid" | "sid") => {
-            read_here("process")
-        }
-        Operation::Status(_) if STATUS_IDS.contains(&first) => match last {
+    let about = operation.meaning().value;
+    // 0 is nobody, and 1 is init: these are no accident.
+    if matches!(value.as_u64(), Some(0 | 1)) && about != About::Object {
+        return None;
+    }
+    match about {
+        About::Process if matches!(last, "pid" | "ppid" | "pgid" | "sid") => read_here("process"),
+        About::Status if STATUS_IDS.contains(&first) => match last {
             // The second of `NSpid` is the id in the next namespace further in.
             inner if is_number(inner) && inner != "0" => Some(("process", format!("{actor}/{inner}"))),
             _ => read_here("process"),
         },
-        Operation::Pids => read_here("process"),
-        Operation::Start(_) if last == "pid" => read_here("process"),
-        Operation::Orphan if last == "parent" => read_here("process"),
-        Operation::Syscall(call) if matches!(&*call.name, "getpid" | "gettid" | "getppid") => {
-            read_here("process")
-        }
-        Operation::Namespaces(_) => Some(("namespace", String::new())),
-        Operation::Mounts if at.iter().any(|part| part == "propagation") => {
-            Some(("peer group", String::new()))
-        }
-        Operation::Shm(_) | Operation::Sem(_) | Operation::Msg(_) => read_here("object"),
-        Operation::Connect(_) if last == "from" => read_here("port"),
-        Operation::Stat(_) if last == "target" && value.as_str().is_some_and(|text| text.contains(":[")) => {
+        About::Processes => read_here("process"),
+        About::Container if last == "pid" => read_here("process"),
+        About::Orphan if last == "parent" => read_here("process"),
+        About::Call("getpid" | "gettid" | "getppid") => read_here("process"),
+        About::Namespaces => Some(("namespace", String::new())),
+        About::Mounts if at.iter().any(|part| part == "propagation") => Some(("peer group", String::new())),
+        About::Object => read_here("object"),
+        About::Connection if last == "from" => read_here("port"),
+        About::Entry(_) if last == "target" && value.as_str().is_some_and(|text| text.contains(":[")) => {
             Some(("namespace link", String::new()))
         }
-        _ => None,
+        About::Setting
+        | About::Process
+        | About::Status
+        | About::Interfaces
+        | About::Routes
+        | About::Mounts
+        | About::Limits
+        | About::Names(_)
+        | About::Tree(_)
+        | About::Entry(_)
+        | About::Text(_)
+        | About::FileSystem
+        | About::Connection
+        | About::Orphan
+        | About::Container
+        | About::Call(_) => None,
     }
 }
 
 /// Whether numbers that were given before may be given again after it: what had them may be gone.
 pub(super) fn frees_names(operation: &Operation) -> bool {
-    matches!(operation, Operation::Stop(_) | Operation::Kill(_))
+    matches!(operation.meaning().ends, Ends::Container(_) | Ends::Reachable | Ends::ReachableOrActor)
 }
 
 fn is_status_noise(key: &str) -> bool {

@@ -6,7 +6,7 @@
 use super::Status;
 use crate::scenario::{Scenario, Step};
 use protocol::evidence::NotBuilt;
-use protocol::operation::{Kill, Operation};
+use protocol::operation::Ends;
 use protocol::plan::Actor;
 use runtime::spec::{Namespace, Peer};
 
@@ -50,35 +50,18 @@ pub(super) fn not_built(not_built: &NotBuilt) -> Status {
     if own { Status::Error } else { Status::Fail }
 }
 
-/// System calls that end their caller some time later.
-const FUSES: &[&str] = &["alarm", "setitimer", "timer_settime", "seccomp", "prlimit64", "setrlimit", "prctl"];
-
-/// System calls that end other processes.
-const KILLERS: &[&str] =
-    &["kill", "tkill", "tgkill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "ptrace"];
-/// Files that end processes when they are written to. Documentation/admin-guide/cgroup-v2.rst, sysrq.rst
-const LETHAL: &[&str] = &["cgroup.kill", "sysrq-trigger"];
-
 /// How a step ends whose actor is not there any more.
 pub(super) fn no_actor(scenario: &Scenario, step: &Step) -> Status {
     let index = scenario.steps.iter().position(|other| std::ptr::eq(other, step));
     let so_far = &scenario.steps[..=index.expect("a step is one of its scenario's")];
-    let own = so_far.iter().any(|earlier| match &earlier.operation {
-        Operation::Kill(kill) if kill.signal == "0" => false,
-        Operation::Kill(Kill { container: Some(name), .. }) | Operation::Stop(name) => {
-            ends_with(scenario, &step.actor, name)
-        }
-        Operation::Kill(_) => reaches(scenario, earlier, step),
-        Operation::Write(file) => {
-            file.path.file_name().is_some_and(|name| LETHAL.iter().any(|is| *is == name))
-        }
-        Operation::Syscall(_) if std::ptr::eq(earlier, step) => true,
-        Operation::Syscall(call) => {
-            let is_one = |names: &[&str]| names.contains(&call.name.as_str());
-            (earlier.actor == step.actor && is_one(FUSES))
-                || (is_one(KILLERS) && reaches(scenario, earlier, step))
-        }
-        _ => false,
+    let own = so_far.iter().any(|earlier| match earlier.operation.meaning().ends {
+        Ends::Nobody => false,
+        Ends::Anybody => true,
+        Ends::Actor => std::ptr::eq(earlier, step),
+        Ends::ActorLater => earlier.actor == step.actor,
+        Ends::Reachable => reaches(scenario, earlier, step),
+        Ends::ReachableOrActor => std::ptr::eq(earlier, step) || reaches(scenario, earlier, step),
+        Ends::Container(name) => ends_with(scenario, &step.actor, name),
     });
     if own { Status::Error } else { Status::Fail }
 }

@@ -171,8 +171,7 @@ fn used(
     };
     let named = |draft: &Draft<'_, '_>| {
         let operation = draft.operation.as_ref().map(|(operation, _)| operation);
-        draft.acts_in(name)
-            || operation.is_some_and(|operation| operation::container(operation) == Some(name))
+        draft.acts_in(name) || operation.is_some_and(|operation| operation.named_container() == Some(name))
     };
     // A container that could not be read may have been what was to be joined, or joins.
     let unread = containers.iter().any(|other| !other.whole) || drafts.iter().any(Draft::is_partial);

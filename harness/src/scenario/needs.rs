@@ -9,7 +9,6 @@ use toml::de::DeTable;
 use super::Step;
 use super::check::locate;
 use super::reader::{Node, Reader};
-use protocol::operation::Operation;
 use protocol::plan::{NamedSpec, Need};
 
 /// As the file lists them.
@@ -84,13 +83,7 @@ pub(super) fn implied(containers: &[NamedSpec], steps: &[Step]) -> Vec<Need> {
     for NamedSpec { spec, .. } in containers {
         kinds.extend(spec.namespaces.iter().chain(spec.join.keys()));
     }
-    for step in steps {
-        match &step.operation {
-            Operation::Unshare(made) => kinds.extend(made),
-            Operation::Setns(entered) => kinds.extend([entered.namespace]),
-            _ => {}
-        }
-    }
+    kinds.extend(steps.iter().flat_map(|step| step.operation.meaning().needs));
     kinds.remove(&Namespace::Mount);
     kinds.into_iter().map(Need::Namespace).collect()
 }

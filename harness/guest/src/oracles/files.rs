@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 
 use sys::{Errno, errno_of, file};
 
-use super::inventory::present;
-
 /// File systems that are there to be written to. What is mounted in them is another one, or a leftover.
 const TREES: &[&str] = &["/", "/tmp", "/run", "/dev", "/dev/shm", "/dev/mqueue"];
 /// Bytes up to which a file is read, as all of the machine's own are; of a larger one the times tell.
@@ -100,6 +98,17 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     }
     .or_else(|error| if errno_of(&error) == Errno::EAGAIN { Ok(0) } else { Err(error) })?;
     Ok(bytes)
+}
+
+/// What is gone while it is looked at is not there.
+pub(super) fn present<T: Default>(result: io::Result<T>) -> io::Result<T> {
+    match result {
+        // ESRCH is what `/proc` gives for a process, and ENODEV what cgroupfs gives for a group, that ended meanwhile.
+        Err(error) if matches!(errno_of(&error), Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) => {
+            Ok(T::default())
+        }
+        other => other,
+    }
 }
 
 fn hash(value: &impl Hash) -> u64 {

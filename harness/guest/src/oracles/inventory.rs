@@ -7,10 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use runtime::spec;
+use sys::file;
 use sys::probe::ipc::Kind;
-use sys::{Errno, errno_of, file};
 
-use super::files::{self, State};
+use super::files::{self, State, present};
 use crate::parse;
 use crate::world::World;
 
@@ -165,17 +165,6 @@ impl Item {
                 (Item::File { path, .. }, Item::File { path: other, .. }) => path == other,
                 _ => false,
             })
-    }
-}
-
-/// What is gone while it is looked at is not there.
-pub(super) fn present<T: Default>(result: io::Result<T>) -> io::Result<T> {
-    match result {
-        // ESRCH is what `/proc` gives for a process, and ENODEV what cgroupfs gives for a group, that ended meanwhile.
-        Err(error) if matches!(errno_of(&error), Errno::ENOENT | Errno::ESRCH | Errno::ENODEV) => {
-            Ok(T::default())
-        }
-        other => other,
     }
 }
 

@@ -8,38 +8,12 @@ use sys::probe::raw::number;
 use super::super::reader::{Node, Reader};
 use super::super::words::SIGNALS;
 use super::{Container, Draft, locate};
-use protocol::operation::{Kill, Operation, Subject, Syscall};
+use protocol::operation::{Kill, Operation, Syscall};
 use protocol::plan::Actor;
-
-/// The container that an operation names.
-pub(crate) fn container(operation: &Operation) -> Option<&String> {
-    naming(operation).map(|(name, _)| name)
-}
-
-/// The container that an operation names, and where in it.
-fn naming(operation: &Operation) -> Option<(&String, &'static str)> {
-    let (name, path) = match operation {
-        Operation::Start(name) => (Some(name), "start"),
-        Operation::Stop(name) => (Some(name), "stop"),
-        Operation::Status(subject) => (named(subject), "status"),
-        Operation::Namespaces(subject) => (named(subject), "namespaces"),
-        Operation::Setns(setns) => (named(&setns.of), "setns.of"),
-        Operation::Kill(Kill { container, .. }) => (container.as_ref(), "kill.container"),
-        _ => return None,
-    };
-    name.map(|name| (name, path))
-}
-
-fn named(subject: &Subject) -> Option<&String> {
-    match subject {
-        Subject::Container(name) => Some(name),
-        _ => None,
-    }
-}
 
 pub(super) fn check(reader: &mut Reader, containers: &[Container<'_, '_>], draft: &Draft<'_, '_>) {
     let Some((operation, node)) = &draft.operation else { return };
-    if let Some((name, path)) = naming(operation) {
+    if let Some((name, path)) = operation.meaning().container {
         let mut names = vec!["host"];
         names.extend(containers.iter().map(|container| container.name.as_str()));
         let span = locate(node, path);
@@ -57,42 +31,13 @@ pub(super) fn check(reader: &mut Reader, containers: &[Container<'_, '_>], draft
 
 fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
     match operation {
-        Operation::Exercise(name) => {
-            let names: Vec<String> =
-                runtime::caps::names().iter().map(|name| format!("CAP_{name}")).collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            word(reader, node, "exercise", "capability", name, &names);
-        }
-        Operation::Kill(kill) => {
-            word(reader, node, "kill.signal", "signal", &kill.signal, SIGNALS);
-            if kill.pid.is_some() == kill.container.is_some() {
-                let help =
-                    "{ pid = 1, signal = \"KILL\" } or { container = \"box\", signal = \"TERM\" }".to_owned();
-                reader.problem(node.span(), "`kill` takes a `pid` or a `container`", "one of them", help);
-            }
-        }
-        Operation::Ping(address) => {
-            holds(
-                reader,
-                locate(node, "ping"),
-                address.parse::<IpAddr>().is_ok(),
-                address,
-                "an address",
-                "192.168.47.11",
-            );
-        }
+        Operation::Exercise(name) => capability(reader, node, name),
+        Operation::Kill(kill) => signal(reader, node, kill),
+        Operation::Ping(address) => address_of(reader, locate(node, "ping"), address),
         Operation::Connect(address) => socket(reader, locate(node, "connect"), address),
         Operation::Listen(address) => socket(reader, locate(node, "listen"), address),
         Operation::AddAddress(add) => {
-            let span = locate(node, "add-address.address");
-            holds(
-                reader,
-                span,
-                is_prefix(&add.address),
-                &add.address,
-                "an address with its prefix",
-                "192.168.47.11/24",
-            );
+            prefix(reader, locate(node, "add-address.address"), &add.address);
             interface(reader, locate(node, "add-address.interface"), &add.interface);
         }
         Operation::SetLink(set) => interface(reader, locate(node, "set-link.interface"), &set.interface),
@@ -104,8 +49,69 @@ fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
             holds(reader, span, good, &program.mode, "a file mode in octal", "4755");
         }
         Operation::Syscall(call) => syscall(reader, node, call),
-        _ => {}
+        // Any text or path may be one; containers and what takes no argument were looked at before.
+        Operation::Hostname
+        | Operation::Domainname
+        | Operation::Process
+        | Operation::Pids
+        | Operation::Status(_)
+        | Operation::Namespaces(_)
+        | Operation::Interfaces
+        | Operation::Routes
+        | Operation::Mounts
+        | Operation::Capabilities
+        | Operation::Rlimits
+        | Operation::Fds
+        | Operation::Cgroup
+        | Operation::ListDir(_)
+        | Operation::Tree(_)
+        | Operation::Stat(_)
+        | Operation::Read(_)
+        | Operation::Filesystem(_)
+        | Operation::SetHostname(_)
+        | Operation::SetDomainname(_)
+        | Operation::Write(_)
+        | Operation::Fill(_)
+        | Operation::Mkdir(_)
+        | Operation::Remove(_)
+        | Operation::Mknod(_)
+        | Operation::Mount(_)
+        | Operation::Umount(_)
+        | Operation::Chroot(_)
+        | Operation::EscapeChroot
+        | Operation::Chdir(_)
+        | Operation::Execute(_)
+        | Operation::Unshare(_)
+        | Operation::Setns(_)
+        | Operation::Shm(_)
+        | Operation::Sem(_)
+        | Operation::Msg(_)
+        | Operation::Orphan
+        | Operation::Start(_)
+        | Operation::Stop(_) => {}
     }
+}
+
+fn capability(reader: &mut Reader, node: &Node<'_>, name: &str) {
+    let names: Vec<String> = runtime::caps::names().iter().map(|name| format!("CAP_{name}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    word(reader, node, "exercise", "capability", name, &names);
+}
+
+fn signal(reader: &mut Reader, node: &Node<'_>, kill: &Kill) {
+    word(reader, node, "kill.signal", "signal", &kill.signal, SIGNALS);
+    if kill.pid.is_some() == kill.container.is_some() {
+        let help = "{ pid = 1, signal = \"KILL\" } or { container = \"box\", signal = \"TERM\" }".to_owned();
+        reader.problem(node.span(), "`kill` takes a `pid` or a `container`", "one of them", help);
+    }
+}
+
+fn address_of(reader: &mut Reader, span: Range<usize>, address: &str) {
+    holds(reader, span, address.parse::<IpAddr>().is_ok(), address, "an address", "192.168.47.11");
+}
+
+fn prefix(reader: &mut Reader, span: Range<usize>, address: &str) {
+    holds(reader, span, is_prefix(address), address, "an address with its prefix", "192.168.47.11/24");
 }
 
 fn syscall(reader: &mut Reader, node: &Node<'_>, call: &Syscall) {
