@@ -8,11 +8,13 @@ use harness::progress::Progress;
 use harness::run;
 use harness::scenario;
 
-use crate::exit::{Done, Exit, lost, wrong};
-use crate::kernels::known;
-use crate::options::{default_jobs, usual};
-use crate::report::{Place, print};
-use crate::{guest, root};
+use nsproof::exit::{Done, Exit, lost, wrong};
+use nsproof::home::Home;
+use nsproof::kernels::known;
+use nsproof::options::{default_jobs, usual};
+use nsproof::report::{Place, print};
+
+use crate::checkout::root;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -46,11 +48,11 @@ enum Part {
     Containers,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
-    let scenarios = scenario::load(&root().join("scenarios"), &[]).map_err(wrong)?;
+pub(crate) fn run(args: &Args, home: &dyn Home) -> Done {
+    let scenarios = scenario::load(&home.scenarios().map_err(lost)?, &[]).map_err(wrong)?;
     let progress = Progress::new();
-    let usual = usual(vec![args.kernel.clone()], args.install, &progress)?;
-    let nsrun = guest::build_runtime(&root()).map_err(lost)?;
+    let usual = usual(vec![args.kernel.clone()], args.install, home, &progress)?;
+    let nsrun = home.runtime().map_err(lost)?;
     let options = Options {
         run: run::Options { jobs: args.jobs.into(), confirm: false, ..usual },
         scenarios,

@@ -8,10 +8,10 @@ use harness::output::say;
 use serde::Deserialize;
 use vm::Tool;
 
+use crate::checkout::root;
 use crate::circles;
-use crate::exit::{Done, Exit};
-use crate::root;
 use crate::test::{self, cargo};
+use nsproof::exit::{Done, Exit};
 
 pub(crate) fn run(args: &test::Args) -> Done {
     lint()?;

@@ -6,9 +6,9 @@ use harness::output::say;
 use harness::progress::Progress;
 use vm::Tool;
 
-use crate::exit::{Done, Exit};
-use crate::options::find_qemu;
-use crate::root;
+use crate::checkout::root;
+use nsproof::exit::{Done, Exit};
+use nsproof::options::find_qemu;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -8,8 +8,9 @@ use harness::report::{Run, read};
 use crate::exit::{Done, Exit, usage};
 use crate::report::{Place, print};
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// The JSON report to compare with; `FILE#KERNEL` is one kernel of it.
     base: String,
     /// The JSON report to compare; `FILE#KERNEL` is one kernel of it. It may be the same file.

@@ -11,13 +11,14 @@ use harness::scenario::{self, Scenario};
 use vm::text::one_line;
 
 use crate::exit::{Done, Exit, lost, usage, wrong};
+use crate::home::Home;
 use crate::kernels::known;
 use crate::options::{Accel, default_jobs, usual};
 use crate::output::{print, print_on_the_way};
-use crate::root;
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// The scenarios to watch, as for `vm-test`; all without one.
     filters: Vec<String>,
     /// The kernels, as for `vm-test`, from a good one to a bad one.
@@ -37,14 +38,14 @@ pub(crate) struct Args {
     install: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args, home: &dyn Home) -> Done {
     let kernels = &args.kernels;
     if kernels.len() < 2 {
         return Err(usage("give two kernels or more: first a good one, last a bad one"));
     }
-    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
+    let scenarios = scenario::load(&home.scenarios().map_err(lost)?, &args.filters).map_err(wrong)?;
     let progress = Progress::new();
-    let usual = usual(Vec::new(), args.install, &progress)?;
+    let usual = usual(Vec::new(), args.install, home, &progress)?;
     drop(progress);
     let options = Options { accel: args.accel.into(), jobs: args.jobs.into(), ..usual };
     let found = search(kernels.len(), |index| one(&kernels[index], &scenarios, &options, args.repeat))?;

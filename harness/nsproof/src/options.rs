@@ -6,10 +6,11 @@ use harness::run::Options;
 use vm::{Cache, Progress as _, Qemu, accel, qemu};
 
 use crate::exit::{Exit, lost};
-use crate::{guest, root};
+use crate::home::Home;
 
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum Accel {
+/// Who executes the guest's code.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Accel {
     /// KVM if a guest was seen to boot on it, else TCG.
     Auto,
     /// KVM or nothing.
@@ -29,23 +30,28 @@ impl From<Accel> for accel::Request {
 }
 
 /// As many machines as there are CPUs.
-pub(crate) fn default_jobs() -> u16 {
+pub fn default_jobs() -> u16 {
     std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
 }
 
 /// A run's options with the emulator and the guest, which is built; with `install`, a missing emulator is installed.
-pub(crate) fn usual(kernels: Vec<String>, install: bool, progress: &Progress) -> Result<Options, Exit> {
+pub fn usual(
+    kernels: Vec<String>,
+    install: bool,
+    home: &dyn Home,
+    progress: &Progress,
+) -> Result<Options, Exit> {
     let qemu = find_qemu(install, progress)?;
     if let Some(why) = &qemu.unconfined {
         progress.warn(&format!("QEMU runs without -sandbox, which it cannot have here: {why}"));
     }
     progress.step("building the guest");
-    let guest = guest::build(&root()).map_err(lost)?;
+    let guest = home.guest().map_err(lost)?;
     Ok(Options::new(qemu, guest, kernels))
 }
 
 /// The emulator; with `--install`, installed if it is missing.
-pub(crate) fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit> {
+pub fn find_qemu(install: bool, progress: &Progress) -> Result<Qemu, Exit> {
     let found = Cache::open().and_then(|cache| match qemu::find(&cache) {
         Err(vm::Error::Missing { .. }) if install => qemu::install(&cache, progress),
         other => other,

@@ -11,15 +11,17 @@ use harness::scenario::{self, Scenario};
 use harness::selftest;
 use harness::shard::Shard;
 
+use crate::bisect;
 use crate::exit::{Done, Exit, lost, usage, wrong};
+use crate::home::Home;
 use crate::kernels::{self, known};
 use crate::options::{Accel, default_jobs, usual};
 use crate::output::print;
 use crate::report::{Target, apart, exit, forget, tell};
-use crate::{bisect, guest, root};
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// A scenario file or folder, or a part of a scenario's name; all scenarios without one.
     filters: Vec<String>,
     /// The kernel: `distro`, a name of vm/kernels.toml, `apt:PACKAGE[@SUITE]`, a bzImage or vmlinux, a .deb or .rpm, the folder
@@ -69,7 +71,7 @@ pub(crate) struct Args {
     install: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum Isolate {
     /// A clone of one booted machine for each scenario.
     Clone,
@@ -79,20 +81,21 @@ enum Isolate {
     Shared,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args, home: &dyn Home) -> Done {
     if args.bisect && args.kernels.len() > 1 {
         return Err(usage("--bisect is about one --kernel; `cargo xtask bisect` searches among several"));
     }
-    if args.self_test { self_test(args) } else { scenarios(args) }
+    if args.self_test { self_test(args, home) } else { scenarios(args, home) }
 }
 
-fn scenarios(args: &Args) -> Done {
+fn scenarios(args: &Args, home: &dyn Home) -> Done {
     apart(&args.reports)?;
-    let scenarios = scenario::load(&root().join("scenarios"), &args.filters).map_err(wrong)?;
+    let folder = home.scenarios().map_err(lost)?;
+    let scenarios = scenario::load(&folder, &args.filters).map_err(wrong)?;
     let baseline =
-        args.baseline.as_ref().map(|file| baseline(file, &args.kernels, &scenarios)).transpose()?;
+        args.baseline.as_ref().map(|file| baseline(file, &folder, &args.kernels, &scenarios)).transpose()?;
     let progress = Progress::new();
-    let options = options(args, &progress)?;
+    let options = options(args, home, &progress)?;
     forget(&args.reports)?;
     let (answer, mut run) = if args.bisect {
         let (answer, run) =
@@ -109,7 +112,7 @@ fn scenarios(args: &Args) -> Done {
     Ok(answer.map_or_else(|| exit(&run, args.deny_skips), |answer| bisect::step(&answer)))
 }
 
-fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
+fn options(args: &Args, home: &dyn Home, progress: &Progress) -> Result<Options, Exit> {
     let lock = args.locked.then(kernels::lock).transpose().map_err(kernels::failed)?;
     Ok(Options {
         lock,
@@ -118,14 +121,14 @@ fn options(args: &Args, progress: &Progress) -> Result<Options, Exit> {
         jobs: args.jobs.into(),
         confirm: !args.self_test,
         shard: args.shard,
-        repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(default_repro)),
-        ..usual(args.kernels.clone(), args.install, progress)?
+        repro: (!args.self_test).then(|| args.repro.clone().unwrap_or_else(|| home.repro())),
+        ..usual(args.kernels.clone(), args.install, home, progress)?
     })
 }
 
 /// Entries may speak of scenarios that are not chosen now, and of kernels that have a name.
-fn baseline(file: &Path, kernels: &[String], chosen: &[Scenario]) -> Result<Baseline, Exit> {
-    let names = scenario::names(&root().join("scenarios")).map_err(wrong)?;
+fn baseline(file: &Path, folder: &Path, kernels: &[String], chosen: &[Scenario]) -> Result<Baseline, Exit> {
+    let names = scenario::names(folder).map_err(wrong)?;
     let named = vm::kernel::names();
     let known = Known {
         kernels: named.iter().chain(kernels).map(String::as_str).collect(),
@@ -148,17 +151,10 @@ fn folder(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Below what cargo builds, as a command line from here names it.
-fn default_repro() -> PathBuf {
-    let folder = guest::target(&root()).join("nsproof/repro");
-    let here = std::env::current_dir().unwrap_or_default();
-    folder.strip_prefix(here).map_or_else(|_| folder.clone(), Path::to_path_buf)
-}
-
 /// Every fault, each as a row of a table.
-fn self_test(args: &Args) -> Done {
+fn self_test(args: &Args, home: &dyn Home) -> Done {
     let progress = Progress::new();
-    let run = options(args, &progress)?;
+    let run = options(args, home, &progress)?;
     let program = std::env::current_exe().map_err(lost)?.into_os_string();
     let accel = args.accel.to_possible_value().expect("no accelerator is hidden").get_name().to_owned();
     let rest = ["vm-test", "uts/hostname", "--jobs", "1", "--accel", &accel].map(OsString::from);
@@ -184,6 +180,7 @@ mod tests {
 
     #[test]
     fn this_repositorys_own_baseline_is_valid() {
-        assert!(baseline(&root().join("ci/baseline.toml"), &[], &[]).is_ok());
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        assert!(baseline(&root.join("ci/baseline.toml"), &root.join("scenarios"), &[], &[]).is_ok());
     }
 }

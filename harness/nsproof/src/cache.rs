@@ -6,13 +6,14 @@ use vm::text::Shown;
 use crate::exit::{Done, Exit, lost};
 use crate::output::print;
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Delete all of it; the next run fetches and builds anew.
     Clear,

@@ -15,15 +15,15 @@ use crate::exit::{Exit, lost, usage};
 use crate::output;
 
 /// `FORMAT=PATH`
-#[derive(Clone)]
-pub(crate) struct Target {
+#[derive(Debug, Clone)]
+pub struct Target {
     format: Format,
     place: Place,
 }
 
 /// Where a report goes: known to be writable before anything is run for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub enum Place {
     /// `-`
     Stdout,
     /// A file, which may be there already.
@@ -78,7 +78,11 @@ fn writable(path: &Path) -> Result<(), String> {
 }
 
 impl Place {
-    pub(crate) fn write(&self, text: &str) -> Result<(), Exit> {
+    /// Writes a report there.
+    ///
+    /// # Errors
+    /// It cannot be written, which has been told.
+    pub fn write(&self, text: &str) -> Result<(), Exit> {
         match self {
             Place::Stdout => output::print_as_it_is(text)?,
             Place::File(path) => input::write_or_send(path, text.as_bytes())
@@ -89,7 +93,7 @@ impl Place {
 }
 
 /// Prints what is for people, as `render` gives it with colours or without: beside a report on the standard output, there.
-pub(crate) fn print<'a>(
+pub fn print<'a>(
     mut places: impl Iterator<Item = &'a Place>,
     render: impl Fn(bool) -> String,
 ) -> Result<(), Exit> {
@@ -110,7 +114,7 @@ pub(crate) fn print<'a>(
 ///
 /// # Errors
 /// Which place that is.
-pub(crate) fn apart(targets: &[Target]) -> Result<(), Exit> {
+pub fn apart(targets: &[Target]) -> Result<(), Exit> {
     let place = |target: &Target| match &target.place {
         Place::Stdout => Some(Path::new("-").to_path_buf()),
         // A device or a pipe may take several.
@@ -128,7 +132,7 @@ pub(crate) fn apart(targets: &[Target]) -> Result<(), Exit> {
 }
 
 /// Takes the reports of an earlier run away: if this one is ended before its own are written, those are not taken for them.
-pub(crate) fn forget(targets: &[Target]) -> Result<(), Exit> {
+pub fn forget(targets: &[Target]) -> Result<(), Exit> {
     let files = targets.iter().filter_map(|target| match &target.place {
         Place::File(path) if path.is_file() => Some(path),
         _ => None,
@@ -141,14 +145,14 @@ pub(crate) fn forget(targets: &[Target]) -> Result<(), Exit> {
 }
 
 /// Tells a run to people, and writes its reports: all that can be written.
-pub(crate) fn tell(run: &Run, targets: &[Target]) -> Result<(), Exit> {
+pub fn tell(run: &Run, targets: &[Target]) -> Result<(), Exit> {
     let told = print(targets.iter().map(|target| &target.place), |colour| terminal::render(run, colour));
     targets.iter().fold(told, |told, Target { format, place }| told.and(place.write(&format.render(run))))
 }
 
 /// A broken property outweighs a lost verdict: it is known. What the baseline expects is neither. A run of which nothing
 /// passed is not green, even if all of it was expected.
-pub(crate) fn exit(run: &Run, deny_skips: bool) -> Exit {
+pub fn exit(run: &Run, deny_skips: bool) -> Exit {
     let any = |holds: &dyn Fn(&Outcome) -> bool| run.results.iter().any(holds);
     let lost = |result: &Outcome| matches!(result.status, Status::Error | Status::Miss);
     if any(&|result| result.is_bad() && !lost(result))

@@ -7,7 +7,7 @@ use harness::output::say;
 
 /// The exit codes of the command-line contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
+pub enum Exit {
     /// Everything passed.
     Passed = 0,
     /// A property is broken, or a test failed.
@@ -21,22 +21,22 @@ pub(crate) enum Exit {
 }
 
 /// How a command ended: at its end, or early, for a reason that has been told.
-pub(crate) type Done = Result<Exit, Exit>;
+pub type Done = Result<Exit, Exit>;
 
 /// The command line, or a file that it names, is wrong.
-pub(crate) fn usage(error: impl Display) -> Exit {
+pub fn usage(error: impl Display) -> Exit {
     say(format!("error: {error}"));
     Exit::Usage
 }
 
 /// Nothing is run of what is written wrong.
-pub(crate) fn wrong(problems: Diagnostics) -> Exit {
+pub fn wrong(problems: Diagnostics) -> Exit {
     say(problems);
     Exit::Usage
 }
 
 /// What no scenario can be blamed for.
-pub(crate) fn lost(error: impl Display) -> Exit {
+pub fn lost(error: impl Display) -> Exit {
     say(format!("error: {error}"));
     Exit::Lost
 }

@@ -11,14 +11,16 @@ use vm::text::one_line;
 use vm::{Cache, accel};
 
 use crate::exit::{Done, Exit, lost, usage};
+use crate::home::Home;
 use crate::kernels::known;
 use crate::options::usual;
 use crate::output::print_coloured;
 use crate::shell;
 
-#[derive(clap::Args)]
+/// Its command line.
+#[derive(Debug, clap::Args)]
 #[command(after_help = "It ends with 0 if the same came again, with 1 if not.")]
-pub(crate) struct Args {
+pub struct Args {
     /// The directory that a scenario left which did not pass; vm-test names it.
     dir: PathBuf,
     /// Where the recorded kernel is now, as for `vm-test`; without it, it is looked for by its name and where it was.
@@ -35,7 +37,7 @@ pub(crate) struct Args {
     install: bool,
 }
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args, home: &dyn Home) -> Done {
     let recording = Recording::read(&args.dir).map_err(usage)?;
     if args.judge {
         return compare(&recording, &recording.judge(), String::new());
@@ -48,18 +50,24 @@ pub(crate) fn run(args: &Args) -> Done {
     let kernel = recording.kernel(args.kernel.as_deref(), &cache, &progress).map_err(lost)?;
     if args.shell {
         drop(progress);
-        return inspect(&recording, &kernel, args.install);
+        return inspect(&recording, &kernel, args.install, home);
     }
-    once_more(&recording, kernel, args.install, &progress)
+    once_more(&recording, kernel, args.install, home, &progress)
 }
 
 /// From the template, as the first run.
-fn once_more(recording: &Recording, kernel: String, install: bool, progress: &Progress) -> Done {
+fn once_more(
+    recording: &Recording,
+    kernel: String,
+    install: bool,
+    home: &dyn Home,
+    progress: &Progress,
+) -> Done {
     let options = Options {
         accel: if recording.record.accel == "tcg" { accel::Request::Tcg } else { accel::Request::Auto },
         isolation: Isolation::Clone,
         confirm: false,
-        ..usual(vec![kernel], install, progress)?
+        ..usual(vec![kernel], install, home, progress)?
     };
     let scenarios = [recording.scenario.clone()];
     let run = run::run(&scenarios, &options, progress).map_err(lost)?;
@@ -86,9 +94,9 @@ fn compare(recording: &Recording, now: &Outcome, shown: String) -> Done {
 }
 
 /// Runs the scenario on this terminal's machine, and stays.
-fn inspect(recording: &Recording, kernel: &str, install: bool) -> Done {
+fn inspect(recording: &Recording, kernel: &str, install: bool, home: &dyn Home) -> Done {
     let scenario = &recording.scenario;
-    let mut machine = shell::start(kernel, &scenario.modules(), install)?;
+    let mut machine = shell::start(kernel, &scenario.modules(), install, home)?;
     let kept = keep(&mut machine, scenario).map_err(lost)?;
     // The terminal is QEMU's, which does not turn the end of a line into the beginning of the next.
     let steps =

@@ -14,8 +14,9 @@ const KERNELS: [&str; 4] = ["debian-5.10", "debian-6.1", "debian-6.12", "debian-
 /// GitHub refuses a matrix with more jobs.
 const MOST_JOBS: usize = 256;
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// As for `vm-test`; again for more kernels.
     #[arg(long = "kernel", value_name = "K", default_values = KERNELS, value_parser = known_elsewhere)]
     kernels: Vec<String>,

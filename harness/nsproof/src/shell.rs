@@ -10,13 +10,14 @@ use vm::initramfs::Entry;
 use vm::{Cache, Config, Ending, Machine, Progress as _, Template, accel, kernel, userland};
 
 use crate::exit::{Done, Exit, lost, usage};
+use crate::home::Home;
 use crate::kernels::known;
 use crate::options::find_qemu;
 use crate::output::print;
-use crate::{guest, root};
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// The kernel, as for `vm-test`.
     #[arg(long, value_name = "K", default_value = "distro", value_parser = known)]
     kernel: String,
@@ -84,9 +85,9 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 /// Longer than anybody sits at a terminal.
 const SESSION: Duration = Duration::from_secs(7 * 24 * 3600);
 
-pub(crate) fn run(args: &Args) -> Done {
+pub(crate) fn run(args: &Args, home: &dyn Home) -> Done {
     on_terminal()?;
-    let machine = start(&args.kernel, &[], args.install)?;
+    let machine = start(&args.kernel, &[], args.install, home)?;
     print("A guest with nsrun and programs of this machine. It ends with its shell, or with Ctrl-A X.\r\n")?;
     talk(machine)
 }
@@ -100,11 +101,11 @@ pub(crate) fn on_terminal() -> Result<(), Exit> {
 }
 
 /// A guest whose console is this terminal, with modules beside the usual ones.
-pub(crate) fn start(kernel: &str, modules: &[&str], install: bool) -> Result<Machine, Exit> {
+pub(crate) fn start(kernel: &str, modules: &[&str], install: bool, home: &dyn Home) -> Result<Machine, Exit> {
     let progress = Progress::new();
     let qemu = find_qemu(install, &progress)?;
     progress.step("building the guest and nsrun");
-    let init = guest::build(&root()).and_then(|init| Ok((init, guest::build_runtime(&root())?)));
+    let init = home.guest().and_then(|init| Ok((init, home.runtime()?)));
     let (init, nsrun) = init.map_err(lost)?;
     let machine = (|| {
         let cache = Cache::open()?;

@@ -12,8 +12,9 @@ use crate::matrix::Matrix;
 use crate::output::print_as_it_is;
 use crate::report::{Target, apart, exit, tell};
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     /// JSON reports: the shards of a run, the kernels of a fleet, or both.
     #[arg(required = true)]
     files: Vec<PathBuf>,

@@ -8,13 +8,14 @@ use vm::{Cache, Error, Kernel, kernel};
 use crate::exit::{Done, Exit, lost, usage};
 use crate::output::print;
 
-#[derive(clap::Args)]
-pub(crate) struct Args {
+/// Its command line.
+#[derive(Debug, clap::Args)]
+pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
 }
 
-#[derive(clap::Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Fetch a kernel; one that is here already is fetched anew if there is a newer version.
     Fetch {
@@ -43,13 +44,13 @@ pub(crate) fn run(args: &Args) -> Done {
 }
 
 /// For clap: a kernel that there could be on this machine.
-pub(crate) fn known(text: &str) -> vm::Result<String> {
+pub fn known(text: &str) -> vm::Result<String> {
     kernel::check(text)?;
     Ok(text.to_owned())
 }
 
 /// What is written wrong is for who wrote it to mend; nothing was run.
-pub(crate) fn failed(error: Error) -> Exit {
+pub fn failed(error: Error) -> Exit {
     match error {
         Error::NotLockable { .. } | Error::BrokenLock { .. } => usage(error),
         _ => lost(error),
@@ -57,7 +58,7 @@ pub(crate) fn failed(error: Error) -> Exit {
 }
 
 /// The lock file of the current folder.
-pub(crate) fn lock() -> vm::Result<Lock> {
+pub fn lock() -> vm::Result<Lock> {
     let folder = std::env::current_dir().unwrap_or_default();
     Lock::read(&Lock::place(&folder))
 }
