@@ -7,12 +7,13 @@ use crate::action::{ParentStep, Planned};
 use crate::cgroup::{self, Group};
 use crate::identity;
 use crate::job::Job;
-use crate::net::VethPair;
+use crate::net::{Net, VethPair};
 use crate::network::{Network, configure, parse};
 use crate::spec::{Device, Veth};
 use crate::step::{Failure, Fault, Step};
 use crate::teardown::{Moved, Teardown};
 use sys::Errno;
+use sys::namespace::within_network;
 
 /// What is done from outside, for one child.
 pub(crate) struct Outside<'a> {
@@ -101,6 +102,8 @@ fn device(wanted: &Device, namespace: OwnedFd, teardown: &mut Teardown) -> Resul
     let before = before.ok_or(Errno::ENODEV)?;
     let inside = wanted.rename.clone().unwrap_or_else(|| wanted.name.clone());
     net.move_link(before.index, &inside, namespace.as_fd())?;
-    teardown.devices.push(Moved { inside, before, namespace });
+    // The program does not run yet: what bears the name is the device.
+    let index = within_network(namespace.as_fd(), || Net::open()?.index(&inside))??;
+    teardown.devices.push(Moved { index, before, namespace });
     Ok(())
 }

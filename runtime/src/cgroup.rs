@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -49,14 +49,14 @@ impl Group {
         enter(&self.0, pid)
     }
 
-    /// Kills what is in the group, waits until it is empty, and removes it.
+    /// Kills what is in the group, waits until it is empty, and removes it with all groups below it.
     pub(crate) fn remove(&self) -> Result<(), Fault> {
         match fs::remove_dir(&self.0) {
             Err(error) if error.kind() == ErrorKind::ResourceBusy => self.kill_all()?,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             other => return other.about(|| self.0.display().to_string()),
         }
-        fs::remove_dir(&self.0).about(|| self.0.display().to_string())
+        remove_all(&self.0).about(|| self.0.display().to_string())
     }
 
     fn kill_all(&self) -> Result<(), Fault> {
@@ -71,6 +71,17 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// Removes an empty group, and those that were made below it, first.
+fn remove_all(group: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_all(&entry.path())?;
+        }
+    }
+    fs::remove_dir(group)
 }
 
 /// Puts a process into the cgroup of another one, by cgroup version 2; without that there is nothing to do.

@@ -11,7 +11,8 @@ use sys::{self, Errno, namespace};
 /// A device that was moved into the container, as it was before.
 #[derive(Debug)]
 pub(crate) struct Moved {
-    pub(crate) inside: String,
+    /// Its number inside: its name is the container's to change, and to give to another device.
+    pub(crate) index: u32,
     pub(crate) before: Interface,
     /// Keeps the network namespace, and so the device, alive until it is fetched back.
     pub(crate) namespace: OwnedFd,
@@ -55,7 +56,13 @@ impl Teardown {
         let here = namespace::network()?;
         let inside = namespace::within_network(moved.namespace.as_fd(), Net::open)??;
         let before = &moved.before;
-        inside.move_link(inside.index(&moved.inside)?, &before.name, here.as_fd())?;
+        let is_it = |device: &Interface| {
+            device.index == moved.index && device.kind == before.kind && device.permanent == before.permanent
+        };
+        if !inside.interfaces()?.iter().any(is_it) {
+            return Err(Errno::ENODEV);
+        }
+        inside.move_link(moved.index, &before.name, here.as_fd())?;
         let net = self.net()?;
         let index = net.index(&before.name)?;
         net.set_mtu(index, before.mtu)?;

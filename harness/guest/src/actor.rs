@@ -102,7 +102,13 @@ impl ActorProcess {
     /// Has it perform one operation.
     pub(super) fn ask(&mut self, operation: &Operation, deadline: Instant) -> Result<Reply, NoReply> {
         let other_user = self.other_user_for(operation, deadline)?;
-        self.link.ask(operation, other_user, deadline).map_err(|lost| self.reason(lost, deadline))
+        let reply =
+            self.link.ask(operation, other_user, deadline).map_err(|lost| self.reason(lost, deadline))?;
+        // After each: it may be ended before the last look, or its program be put back as it was.
+        if self.integrity.is_at_risk() {
+            self.is_intact()?;
+        }
+        Ok(reply)
     }
 
     fn other_user_for(
@@ -205,10 +211,10 @@ impl ActorProcess {
         if self.status()?.is_some() {
             return Ok(());
         }
-        match self.integrity.kilobytes_written(self.process.pid()) {
-            Ok(0) => Ok(()),
-            Ok(written) => Err(NoReply::Forged(format!(
-                "the program of {}, with which it answers, was written to ({written} kB)",
+        match self.integrity.is_intact(self.process.pid()) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(NoReply::Forged(format!(
+                "the program of {}, with which it answers, was written to",
                 self.who
             ))),
             Err(error) => Err(NoReply::Broken(format!("{}: /proc/PID/smaps: {error}", self.who))),

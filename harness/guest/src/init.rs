@@ -114,7 +114,7 @@ fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::R
     let look = if run.after == After::Look { LOOK } else { Duration::ZERO };
     let deadline = Instant::now() + Duration::from_millis(run.plan.deadline_ms) + look + TEARDOWN;
     let memory = OutOfMemory::watch()?;
-    let integrity = Integrity::new(watch.world().proc()?);
+    let integrity = Integrity::new(watch.world().proc()?, &run.plan);
     watch.world().enter_machine()?;
     let runner = match clone(&[], None)? {
         Birth::Child => {

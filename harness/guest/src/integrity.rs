@@ -12,39 +12,56 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::rc::Rc;
 
+use protocol::plan::Plan;
 use sys::{Errno, file};
 
-/// Where a part of a file is mapped that can only be read or executed: device and inode, and the offset in the file.
-type Part = (String, String);
+/// A part of a file that is mapped: device and inode, where, how, and the offset in the file.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    file: String,
+    place: String,
+    permissions: String,
+    offset: String,
+}
 
 /// Looks at probes through a procfs that no scenario reaches.
 #[derive(Debug, Clone)]
-pub(super) struct Integrity(Rc<File>);
+pub(super) struct Integrity {
+    /// The root of that procfs.
+    proc: Rc<File>,
+    /// Whether the scenario has a step that could write to a process's memory.
+    at_risk: bool,
+}
 
 impl Integrity {
     /// `proc` is the root of that procfs.
-    pub(super) fn new(proc: File) -> Integrity {
-        Integrity(Rc::new(proc))
+    pub(super) fn new(proc: File, plan: &Plan) -> Integrity {
+        Integrity { proc: Rc::new(proc), at_risk: plan.may_write_memory() }
     }
 
-    /// Kilobytes of the program that were written to since the process executed it. The process must be alive and execute the
-    /// program that this one does. None where the kernel does not tell ([`is_told`]).
-    pub(super) fn kilobytes_written(&self, pid: i32) -> io::Result<u64> {
-        let Some(theirs) = self.private(&pid.to_string())? else { return Ok(0) };
-        // What the program's own start writes to is the same here.
-        let ours = self.private("self")?.unwrap_or_default();
-        let more = |(part, size): (&Part, &u64)| size.saturating_sub(ours.get(part).copied().unwrap_or(0));
-        Ok(theirs.iter().map(more).sum())
+    /// Whether a program has to be looked at after each step.
+    pub(super) fn is_at_risk(&self) -> bool {
+        self.at_risk
     }
 
-    fn private(&self, process: &str) -> io::Result<Option<BTreeMap<Part, u64>>> {
+    /// Whether what a process executes is what it was executed from: the program that this one executes, too. It must be
+    /// alive. Yes where the kernel does not tell ([`is_told`]).
+    pub(super) fn is_intact(&self, pid: i32) -> io::Result<bool> {
+        let (ours, theirs) = (self.private("self")?, self.private(&pid.to_string())?);
+        // What the program's own start writes to is the same here. A part that is mapped otherwise may be so to be written to.
+        let same = |(part, size): (&Part, &u64)| theirs.get(part).is_some_and(|theirs| theirs <= size);
+        Ok(ours.iter().all(same))
+    }
+
+    /// Of each part that cannot be written to, the kilobytes that are the process's own.
+    fn private(&self, process: &str) -> io::Result<BTreeMap<Part, u64>> {
         let path = format!("{process}/smaps");
-        match file::open_in(self.0.as_fd(), OsStr::new(&path)) {
-            Err(Errno::ENOENT) => Ok(None),
+        match file::open_in(self.proc.as_fd(), OsStr::new(&path)) {
+            Err(Errno::ENOENT) => Ok(BTreeMap::new()),
             other => {
                 let mut text = Vec::new();
                 File::from(other?).read_to_end(&mut text)?;
-                Ok(Some(private(&String::from_utf8_lossy(&text))))
+                Ok(private(&String::from_utf8_lossy(&text)))
             }
         }
     }
@@ -67,9 +84,16 @@ fn private(smaps: &str) -> BTreeMap<Part, u64> {
                     *found.entry(part).or_default() += size;
                 }
             }
-            [_, permissions, offset, device, inode, ..] if permissions.len() == 4 && device.contains(':') => {
+            [place, permissions, offset, device, inode, ..]
+                if permissions.len() == 4 && device.contains(':') =>
+            {
                 let is_fixed = inode != "0" && !permissions.contains('w');
-                part = is_fixed.then(|| (format!("{device} {inode}"), offset.to_owned()));
+                part = is_fixed.then(|| Part {
+                    file: format!("{device} {inode}"),
+                    place: place.to_owned(),
+                    permissions: permissions.to_owned(),
+                    offset: offset.to_owned(),
+                });
             }
             _ => {}
         }
@@ -81,7 +105,9 @@ fn private(smaps: &str) -> BTreeMap<Part, u64> {
 mod tests {
     use std::io::Write;
     use std::os::unix::fs::FileExt;
-    use std::process::{Command, Stdio};
+
+    use sys::probe::raw::{self, Argument};
+    use sys::process::{Birth, clone, exit};
 
     use super::*;
 
@@ -99,33 +125,64 @@ Anonymous:            64 kB
 Anonymous:            16 kB
 ";
 
+    fn part(place: &str, permissions: &str, offset: &str) -> Part {
+        let [place, permissions, offset] = [place, permissions, offset].map(str::to_owned);
+        Part { file: "00:01 1036".into(), place, permissions, offset }
+    }
+
     #[test]
     fn what_may_be_written_to_is_not_counted() {
-        let part = |offset: &str| ("00:01 1036".to_owned(), offset.to_owned());
-        assert_eq!(private(SMAPS), BTreeMap::from([(part("00000000"), 4), (part("00053000"), 8)]));
+        let parts = [
+            (part("00200000-00254000", "r--p", "00000000"), 4),
+            (part("00254000-003a5000", "r-xp", "00053000"), 8),
+        ];
+        assert_eq!(private(SMAPS), BTreeMap::from(parts));
+    }
+
+    /// A child that executes what this process does, and what becomes of it when `change` is done to an address of its code.
+    fn is_intact_after(change: impl FnOnce(u64)) -> bool {
+        let integrity = Integrity { proc: Rc::new(File::open("/proc").unwrap()), at_risk: true };
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let line = maps.lines().find(|line| line.contains("r-xp") && line.contains("/deps/")).unwrap();
+        let address = u64::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
+        let (mut ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let pid = match clone(&[], None).unwrap() {
+            Birth::Child => {
+                change(address);
+                (&theirs).write_all(b"x").unwrap();
+                (&theirs).read_exact(&mut [0]).unwrap();
+                exit(0)
+            }
+            Birth::Parent(pid) => pid,
+        };
+        ours.read_exact(&mut [0]).unwrap();
+        let intact = integrity.is_intact(pid).unwrap();
+        ours.write_all(b"x").unwrap();
+        sys::process::wait(pid).unwrap();
+        intact
+    }
+
+    /// What is there already: it can be seen by nothing else.
+    fn write(address: u64) {
+        let memory = File::options().read(true).write(true).open("/proc/self/mem").unwrap();
+        let mut byte = [0];
+        memory.read_exact_at(&mut byte, address).unwrap();
+        memory.write_all_at(&byte, address).unwrap();
     }
 
     #[test]
     fn a_program_that_is_written_to_is_noticed() {
-        let integrity = Integrity::new(File::open("/proc").unwrap());
-        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let pid = child.id().cast_signed();
-        // It has begun, with all that its start writes to.
-        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
-        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        // Another program than this one: compared with itself.
-        let before = integrity.kilobytes_written(pid).unwrap();
-        let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-        let line = maps.lines().find(|line| line.contains("r-xp") && line.contains('/')).unwrap();
-        let address = u64::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
-        let memory = File::options().read(true).write(true).open(format!("/proc/{pid}/mem")).unwrap();
-        let mut byte = [0];
-        memory.read_exact_at(&mut byte, address).unwrap();
-        assert_eq!(integrity.kilobytes_written(pid).unwrap(), before, "it was only read");
-        // What is there already: it can be seen by nothing else.
-        memory.write_all_at(&byte, address).unwrap();
-        assert_eq!(integrity.kilobytes_written(pid).unwrap(), before + 4);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        assert!(is_intact_after(|_| {}));
+        assert!(!is_intact_after(write));
+    }
+
+    #[test]
+    fn so_is_one_that_is_made_writable() {
+        let protect = |address: u64| {
+            let number = raw::number("mprotect").unwrap();
+            let arguments = [address, 4096, 7].map(|number| Argument::Number(number.cast_signed()));
+            raw::call(number, &arguments).unwrap();
+        };
+        assert!(!is_intact_after(protect));
     }
 }

@@ -118,6 +118,9 @@ impl<'a> Watch<'a> {
         left_behind.extend(self.namespaces_left(made, settling)?);
         let now = Inventory::take(self.world, &self.baseline)?;
         left_behind.extend(now.changed_since(&self.baseline));
+        if left_behind.is_empty() {
+            left_behind = now.hidden_since(&self.baseline);
+        }
         if now.has_changed_below(Path::new(skeleton::ROOT), &self.baseline)
             && let Err(error) = self.world.in_machine(skeleton::renew)
         {

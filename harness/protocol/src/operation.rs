@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use runtime::spec::Namespace;
 use serde::{Deserialize, Serialize};
 
-pub use meaning::{About, Ends, Leaves, Meaning};
+pub use meaning::{About, Ends, Leaves, Meaning, Reach};
 
 /// One operation. Each runs in the probe of its actor, which keeps its state from step to step (working directory, root,
 /// namespaces, open sockets); with `via = "exec"` it runs in a fresh process that joined the container.

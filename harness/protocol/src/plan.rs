@@ -16,7 +16,7 @@ use std::fmt;
 use runtime::spec::Namespace;
 use serde::{Deserialize, Serialize};
 
-use crate::operation::Operation;
+use crate::operation::{Operation, Reach};
 
 /// A message to the guest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,6 +86,21 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether a step could write to the memory of a process.
+    pub fn may_write_memory(&self) -> bool {
+        self.steps.iter().any(|step| step.operation.meaning().reach == Reach::Anywhere)
+    }
+
+    /// Whether it could change the machine in a way that nobody looks at afterwards: what comes next is to begin on another.
+    pub fn may_change_machine(&self) -> bool {
+        let binds = |container: &NamedSpec| {
+            container.spec.mounts.iter().any(|mount| matches!(mount.kind.as_str(), "bind" | "rbind"))
+        };
+        let sets = |container: &NamedSpec| !container.spec.sysctls.is_empty();
+        self.steps.iter().any(|step| step.operation.meaning().reach > Reach::Told)
+            || self.containers.iter().any(|container| binds(container) || sets(container))
+    }
+
     /// The kinds of namespaces that it may make.
     pub fn may_make(&self) -> BTreeSet<Namespace> {
         let of_containers =

@@ -126,7 +126,9 @@ impl<'a> KernelRun<'a> {
         }
         self.record(scenario, &mut ran, again.as_ref());
         // Whatever a scenario did that did not pass: the next one begins on a machine that knows nothing of it.
-        let trusted = is_good(&ran.outcome) && self.context.options.isolation == Isolation::Shared;
+        let trusted = is_good(&ran.outcome)
+            && self.context.options.isolation == Isolation::Shared
+            && !scenario.plan().may_change_machine();
         (ran.outcome, ran.survivor.filter(|_| trusted))
     }
 

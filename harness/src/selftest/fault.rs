@@ -156,6 +156,12 @@ pub(super) const FRESH: &[Fault] = &[
         &[(Miss, &["the program of `target`", "was written to"])],
         &[]
     ),
+    fault!(
+        "probe-patched-and-killed",
+        Nothing,
+        &[(Miss, &["the program of `target`", "was written to"])],
+        &[]
+    ),
     fault!("name-of-bytes", Nothing, &[(Pass, &[])], &[]),
     fault!("reply-twice", Nothing, &[(Pass, &[])], &[]),
     fault!("channel-closed", Nothing, &[(Pass, &[])], &[]),
@@ -201,5 +207,13 @@ pub(super) const SHARED: &[Fault] = &[
         &[(Fail, &["left behind: file /skeleton/tmp/left (and 2 more)"])],
         &[]
     ),
+    fault!(
+        "hidden",
+        Nothing,
+        &[(Fail, &["left behind: 1 files with 4096 bytes on /, to which no path leads"])],
+        &[]
+    ),
+    fault!("settings-changed", Nothing, &[(Pass, &[])], &[]),
+    fault!("after-settings", Nothing, &[(Pass, &[])], &[]),
     fault!("after-changed", Nothing, &[(Pass, &[])], &[]),
 ];

@@ -22,6 +22,8 @@ pub struct Interface {
     pub mtu: u32,
     /// `veth`, `dummy`; `None` for `lo` and for hardware.
     pub kind: Option<String>,
+    /// The hardware's own address, which nobody can change (IFLA_PERM_ADDRESS, Linux 5.6); most devices of software have none.
+    pub permanent: Option<Vec<u8>>,
     /// Its addresses, in the kernel's order.
     pub addresses: Vec<Address>,
 }
@@ -50,6 +52,10 @@ pub(super) fn interfaces(links: Vec<Message>, addresses: Vec<Message>) -> Vec<In
             up: is_up(&link),
             mtu: mtu_of(&link),
             kind: kind_of(&link),
+            permanent: link.attributes.iter().find_map(|attribute| match attribute {
+                LinkAttribute::PermAddress(bytes) => Some(bytes.clone()),
+                _ => None,
+            }),
             addresses: addresses
                 .iter()
                 .filter(|address| address.header.index == link.header.index)

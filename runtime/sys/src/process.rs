@@ -140,6 +140,32 @@ pub fn executed_as() -> Result<PathBuf> {
     Ok(PathBuf::from(OsStr::from_bytes(path.to_bytes())))
 }
 
+/// Wipes what the caller gave this process beside its name: its arguments and its whole environment, which
+/// `/proc/PID/cmdline` and `/proc/PID/environ` show to whoever may look at it. What reads them later in this process finds
+/// nothing. The kernel puts arguments, environment and [`executed_as`] into one piece of memory, in this order (fs/exec.c).
+pub fn forget_arguments_and_environment() {
+    // SAFETY: the C library sets it to the first argument before `main`, and nobody writes to it.
+    let name = unsafe { program_invocation_name };
+    // SAFETY: no pointer is passed.
+    let end = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
+    if name.is_null() || end == 0 {
+        return;
+    }
+    // SAFETY: the first argument is a string that lives as long as the process.
+    let begin = name as usize + unsafe { CStr::from_ptr(name) }.to_bytes_with_nul().len();
+    // MAX_ARG_STRLEN and a quarter of the stack's limit bound it (execve(2)); else this is not that piece.
+    if begin < end && end - begin <= 6 << 20 {
+        // SAFETY: between the end of the first argument and the name of the program's file are the other arguments and the
+        // environment, on this process's own stack, above every frame; no reference into them is held by anybody.
+        unsafe { std::ptr::write_bytes(begin as *mut u8, 0, end - begin) };
+    }
+}
+
+unsafe extern "C" {
+    /// The first argument, of glibc and musl. program_invocation_name(3)
+    static program_invocation_name: *const libc::c_char;
+}
+
 /// A file that has something to read once the process has ended. pidfd_open(2), Linux 5.3.
 pub fn watch(pid: i32) -> Result<OwnedFd> {
     // SAFETY: two numbers are passed, no pointer.

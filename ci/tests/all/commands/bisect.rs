@@ -89,6 +89,9 @@ fn the_script_takes_paths_from_the_folder_it_is_called_in() {
     fs::copy(&distro.image, tree.path().join("arch/x86/boot/bzImage")).unwrap();
     fs::write(tree.path().join("include/config/kernel.release"), &distro.release).unwrap();
     fs::copy(fixture("wrong-expectation"), tree.path().join("mine.toml")).unwrap();
+    for file in ["Kbuild", ".config"] {
+        fs::write(tree.path().join(file), "").unwrap();
+    }
     for program in ["bin/make", "bin/cargo"] {
         fs::write(tree.path().join(program), "#!/bin/sh\n").unwrap();
         fs::set_permissions(tree.path().join(program), fs::Permissions::from_mode(0o755)).unwrap();

@@ -1,5 +1,6 @@
 //! The files of the machine's own tree that a scenario could change, with what tells that they are as they were.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File, Metadata};
 use std::hash::{Hash, Hasher};
@@ -7,10 +8,13 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use sys::probe::files;
 use sys::{Errno, errno_of, file};
 
 /// File systems that are there to be written to. What is mounted in them is another one, or a leftover.
 const TREES: &[&str] = &["/", "/tmp", "/run", "/dev", "/dev/shm", "/dev/mqueue"];
+/// Those of them that are a tmpfs.
+const IN_MEMORY: &[&str] = &["/", "/tmp", "/run", "/dev/shm"];
 /// Bytes up to which a file is read, as all of the machine's own are; of a larger one the times tell.
 const SMALL: u64 = 4096;
 /// Folders below a tree: deeper than those of the machine's own.
@@ -36,6 +40,18 @@ pub(super) fn take(known: impl Fn(&Path) -> bool) -> io::Result<Vec<(PathBuf, St
         }
     }
     Ok(found)
+}
+
+/// Bytes and files of each of the machine's own file systems in memory. A path need not lead to all of them: below a mount
+/// point there may be what is only seen through another mount.
+pub(super) fn used() -> io::Result<BTreeMap<PathBuf, (u64, u64)>> {
+    let mut used = BTreeMap::new();
+    for tree in IN_MEMORY.iter().map(PathBuf::from) {
+        if let Some(found) = present(files::filesystem(&tree).map(Some).map_err(io::Error::from))? {
+            used.insert(tree, (found.size.saturating_sub(found.free), found.files));
+        }
+    }
+    Ok(used)
 }
 
 /// Through one file system.

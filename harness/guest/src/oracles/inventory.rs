@@ -1,6 +1,6 @@
 //! What there is in the machine that a container could leave behind.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -91,19 +91,25 @@ pub(super) struct Inventory {
     items: BTreeSet<Item>,
     /// Kernel threads included: a process that is not new needs no second look.
     pids: BTreeSet<i32>,
+    /// Of each file system in memory.
+    used: BTreeMap<PathBuf, (u64, u64)>,
 }
 
 impl Inventory {
+    fn of(pids: BTreeSet<i32>) -> Inventory {
+        Inventory { items: BTreeSet::new(), pids, used: BTreeMap::new() }
+    }
+
     /// What there is to compare with later: who runs now needs no look, then as now.
     pub(super) fn baseline(world: &World) -> io::Result<Inventory> {
-        let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
+        let mut now = Inventory::of(pids()?);
         now.add_things(world, |_| true)?;
         Ok(now)
     }
 
     /// Everything, but for processes that `baseline` has too.
     pub(super) fn take(world: &World, baseline: &Inventory) -> io::Result<Inventory> {
-        let mut now = Inventory { items: BTreeSet::new(), pids: pids()? };
+        let mut now = Inventory::of(pids()?);
         for &pid in now.pids.difference(&baseline.pids) {
             if let Some(name) = user_process(pid)? {
                 now.items.insert(Item::Process { pid, name });
@@ -126,7 +132,8 @@ impl Inventory {
         for kind in [IpcKind::Memory, IpcKind::Semaphore, IpcKind::Queue] {
             self.items.extend(ipc(kind)?);
         }
-        let files = world.in_machine(|| files::take(known))?;
+        let (files, used) = world.in_machine(|| Ok((files::take(known)?, files::used()?)))?;
+        self.used = used;
         self.items.extend(files.into_iter().map(|(path, state)| Item::File { path, state }));
         Ok(())
     }
@@ -135,6 +142,18 @@ impl Inventory {
     pub(super) fn since(&self, earlier: &Inventory) -> Vec<Item> {
         let is_new = |item: &&Item| !item.is_one_of(&earlier.items);
         self.items.difference(&earlier.items).filter(is_new).cloned().collect()
+    }
+
+    /// What there is more of than the files that paths lead to: to be asked when these are as they were.
+    pub(super) fn hidden_since(&self, earlier: &Inventory) -> Vec<String> {
+        let words = |(tree, &(bytes, files)): (&PathBuf, &(u64, u64))| {
+            let &(bytes_before, files_before) = earlier.used.get(tree)?;
+            (bytes > bytes_before || files > files_before).then(|| {
+                let (bytes, files) = (bytes.saturating_sub(bytes_before), files.saturating_sub(files_before));
+                format!("{files} files with {bytes} bytes on {}, to which no path leads", tree.display())
+            })
+        };
+        self.used.iter().filter_map(words).collect()
     }
 
     /// Whether something below this folder is gone or is not as it was.
@@ -196,7 +215,11 @@ fn name_in_stat(stat: &str) -> Option<String> {
 fn namespaces(world: &World, pid: i32) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for name in spec::Namespace::ALL.map(spec::Namespace::file) {
-        let theirs = present(fs::read_link(format!("/proc/{pid}/ns/{name}")))?;
+        let theirs = match fs::read_link(format!("/proc/{pid}/ns/{name}")) {
+            // Init may look at everybody: this is what the kernel says of who was reaped meanwhile (proc_ns_readlink).
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => PathBuf::new(),
+            other => present(other)?,
+        };
         let ours = present(fs::read_link(format!("/proc/self/ns/{name}")))?;
         if theirs != ours && !world.is_machine(&theirs) && theirs != Path::new("") {
             found.push(theirs.to_string_lossy().into_owned());
@@ -263,7 +286,7 @@ mod tests {
     fn only_what_is_new_is_left_behind() {
         let inventory = |names: &[&str]| Inventory {
             items: names.iter().map(|name| Item::Interface((*name).into())).collect(),
-            pids: BTreeSet::new(),
+            ..Inventory::of(BTreeSet::new())
         };
         let left = inventory(&["lo", "mybr0"]).since(&inventory(&["dummy0", "lo"]));
         assert_eq!(left, [Item::Interface("mybr0".into())]);
@@ -276,8 +299,10 @@ mod tests {
             let (target, kind, state) = (target.into(), "proc".into(), state.into());
             Item::Mount { id, target, kind, state }
         };
-        let inventory =
-            |items: &[Item]| Inventory { items: items.iter().cloned().collect(), pids: BTreeSet::new() };
+        let inventory = |items: &[Item]| Inventory {
+            items: items.iter().cloned().collect(),
+            ..Inventory::of(BTreeSet::new())
+        };
         let before = inventory(&[
             mount(1, "/proc", "rw"),
             mount(2, "/x", "rw"),

@@ -20,8 +20,21 @@ pub struct Meaning<'a> {
     pub leaves: Leaves<'a>,
     /// Whom it may end.
     pub ends: Ends<'a>,
+    /// What it can do beyond that.
+    pub reach: Reach,
     /// What its value is about.
     pub value: About<'a>,
+}
+
+/// How far an operation reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// To what is told of it here.
+    Told,
+    /// To settings of the machine that nobody looks at afterwards: a sysctl, a device's addresses.
+    Machine,
+    /// As far as its actor's rights go, to the memory of processes as well.
+    Anywhere,
 }
 
 /// What the machine is left with when the host does it.
@@ -124,6 +137,7 @@ impl Meaning<'_> {
         may_make: Vec::new(),
         leaves: Leaves::Nothing,
         ends: Ends::Nobody,
+        reach: Reach::Told,
         value: About::Setting,
     };
 }
@@ -153,9 +167,8 @@ impl Operation {
             | Operation::Chdir(_)
             | Operation::Ping(_)
             | Operation::Listen(_)
-            | Operation::RemoveLink(_)
-            | Operation::SetLink(_)
-            | Operation::AddAddress(_) => plain,
+            | Operation::RemoveLink(_) => plain,
+            Operation::SetLink(_) | Operation::AddAddress(_) => Meaning { reach: Reach::Machine, ..plain },
             Operation::Process | Operation::Execute(_) => of(About::Process),
             Operation::Pids => of(About::Processes),
             Operation::Status(subject) => Meaning { container: subject.named("status"), ..of(About::Status) },
@@ -171,7 +184,7 @@ impl Operation {
             Operation::Stat(path) => of(About::Entry(path)),
             Operation::Read(path) => of(About::Text(path)),
             Operation::Filesystem(_) => of(About::FileSystem),
-            Operation::Write(file) => Meaning { ends: file.ends(), ..left(Leaves::File(&file.path)) },
+            Operation::Write(file) => file.meaning(left(Leaves::File(&file.path))),
             Operation::Fill(fill) => left(Leaves::File(&fill.path)),
             Operation::Mkdir(path) => left(Leaves::File(path)),
             Operation::Remove(path) => left(Leaves::NoFile(path)),
@@ -196,7 +209,8 @@ impl Operation {
             }
             Operation::Exercise(_) => plain,
             Operation::Syscall(call) => {
-                Meaning { may_make: call.may_make(), ends: call.ends(), ..of(About::Call(&call.name)) }
+                let value = About::Call(&call.name);
+                Meaning { may_make: call.may_make(), ends: call.ends(), reach: Reach::Anywhere, ..of(value) }
             }
             Operation::Start(name) => Meaning { container: Some((name, "start")), ..of(About::Container) },
             Operation::Stop(name) => {
@@ -216,9 +230,18 @@ impl Subject {
 }
 
 impl WriteFile {
-    fn ends(&self) -> Ends<'_> {
-        let is_lethal = self.path.file_name().is_some_and(|name| LETHAL.iter().any(|is| *is == name));
-        if is_lethal { Ends::Anybody } else { Ends::Nobody }
+    fn meaning<'a>(&self, plain: Meaning<'a>) -> Meaning<'a> {
+        let is_one_of =
+            |names: &[&str]| self.path.file_name().is_some_and(|name| names.iter().any(|is| *is == name));
+        let ends = if is_one_of(LETHAL) { Ends::Anybody } else { Ends::Nobody };
+        let reach = match () {
+            // proc_pid_mem(5)
+            () if is_one_of(&["mem"]) => Reach::Anywhere,
+            // procfs and sysfs, wherever they are mounted.
+            () if self.path.iter().any(|part| part == "proc" || part == "sys") => Reach::Machine,
+            () => Reach::Told,
+        };
+        Meaning { ends, reach, ..plain }
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Filesystem {
     pub size: u64,
     /// Bytes that are free.
     pub free: u64,
+    /// How many files and folders are on it.
+    pub files: u64,
     /// The mount's flags, as mount(8) writes them.
     pub flags: Vec<&'static str>,
 }
@@ -72,6 +74,7 @@ pub fn filesystem(path: &Path) -> Result<Filesystem> {
         magic: found.filesystem_type().0,
         size: found.blocks() * block,
         free: found.blocks_free() * block,
+        files: found.files().saturating_sub(found.files_free()),
         flags: words.iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, word)| *word).collect(),
     })
 }
