@@ -107,6 +107,10 @@ fn overall(scenario: &Scenario, evidence: &Evidence, steps: &[StepVerdict]) -> (
         return (blame::not_built(not_built), Some(reason));
     }
     match steps.iter().find(|step| step.status != Status::Pass) {
+        // No need is unmet: a step was left out whose container was not built, as a step before it allows.
+        Some(step) if step.status == Status::Skip => {
+            (Status::Error, Some(format!("{}: its container was not built", step.name)))
+        }
         Some(step) => (step.status, Some(reason_of(step))),
         None if steps.len() == scenario.steps.len() && !steps.is_empty() => (Status::Pass, None),
         None => (Status::Miss, Some("there are no steps to judge".into())),

@@ -132,3 +132,13 @@ fn a_bad_file_that_is_not_chosen_is_in_nobodys_way() {
     assert_eq!(names(root.path(), &["good"]).unwrap(), ["good"]);
     assert!(names(root.path(), &[]).is_err());
 }
+
+#[rstest]
+#[case("...toml")]
+#[case("uts/..toml")]
+#[case(".hidden.toml")]
+fn a_file_that_would_be_called_by_dots_is_refused(#[case] name: &str) {
+    let root = tree(&[(name, GOOD)]);
+    let told = names(root.path(), &[]).unwrap_err();
+    assert!(told.contains("is no name for a scenario's file"), "{told}");
+}

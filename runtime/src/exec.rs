@@ -27,6 +27,7 @@ pub struct Exec {
     program: Option<OwnedFd>,
     stdio: Option<[OwnedFd; 3]>,
     terminal: Option<OwnedFd>,
+    cancel: Option<OwnedFd>,
 }
 
 impl Exec {
@@ -63,6 +64,14 @@ impl Exec {
         self
     }
 
+    /// A file that has something to read once the program is to be given up before it runs: whoever is in the container may
+    /// stop what comes in.
+    #[must_use]
+    pub fn cancel(mut self, cancel: OwnedFd) -> Self {
+        self.cancel = Some(cancel);
+        self
+    }
+
     /// Another environment.
     #[must_use]
     pub fn env(mut self, env: BTreeMap<String, String>) -> Self {
@@ -84,7 +93,7 @@ impl Exec {
             stdio: self.stdio.map(above_standard).transpose().map_err(stdio::failed)?,
             terminal: self.terminal,
             traced: false,
-            cancel: None,
+            cancel: self.cancel,
         };
         launch(&job, Tracer(None), &mut Teardown::default()).map(Joined)
     }

@@ -20,10 +20,9 @@ pub(crate) fn split(own_pids: bool, inspectable: bool) -> sys::Result<()> {
         Birth::Parent(program) => {
             // The channel above all: the parent waits for its end.
             descriptor::close_from(3)?;
-            if inspectable {
-                // It stays in the container, which may look at it, and not at what its caller was given.
-                process::forget_arguments_and_environment();
-            } else {
+            // It stays in the container, which may be allowed to look at it, and is not to see what its caller was given.
+            process::forget_arguments_and_environment();
+            if !inspectable {
                 // Its memory and its `/proc/1/exe` are the caller's (CVE-2019-5736).
                 process::forbid_inspection()?;
             }

@@ -11,7 +11,8 @@ use sys::{self, Errno, namespace};
 /// A device that was moved into the container, as it was before.
 #[derive(Debug)]
 pub(crate) struct Moved {
-    /// Its number inside: its name is the container's to change, and to give to another device.
+    /// Its number inside: its name is the container's to change, and to give to another device. A number is given again only
+    /// once the device is deleted, which hardware cannot be, or has left, and then its own address is not there.
     pub(crate) index: u32,
     pub(crate) before: Interface,
     /// Keeps the network namespace, and so the device, alive until it is fetched back.

@@ -374,3 +374,38 @@ fn what_is_not_in_the_scenario_is_not_believed() {
     });
     assert_eq!(more.0, Status::Miss);
 }
+
+#[test]
+fn a_step_that_was_left_out_skips_nothing() {
+    let text = r#"
+about = "x"
+
+[container.box]
+namespaces = ["uts"]
+
+[[step]]
+in = "host"
+do = { start = "box" }
+expect = { any-of = [{ errno = "ENOENT" }, { contains = "pid" }] }
+
+[[step]]
+name = "then"
+in = "box"
+do = "hostname"
+"#;
+    let scenario = crate::scenario::parse("uts/left", "left.toml", text).unwrap();
+    let refused = Some(Refused { step: "root".into(), errno: "ENOENT".into() });
+    let failure = "root: ENOENT".to_owned();
+    let events = vec![
+        Event::Begin { scenario: "uts/left".into() },
+        Event::NotBuilt { container: "box".into(), failure, refused },
+        step(0, Outcome::Errno("ENOENT".into())),
+        Event::Oracles(Oracles::default()),
+        Event::End { steps: 1 },
+    ];
+    let verdict = judge(&scenario, &Evidence::collect("key", &lines(events)));
+    assert_eq!(
+        (verdict.status, verdict.reason.as_deref()),
+        (Status::Error, Some("then: its container was not built"))
+    );
+}

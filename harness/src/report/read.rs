@@ -7,7 +7,9 @@ use serde_json::Value;
 use serde_json::error::Category;
 use vm::text::Shown;
 
-use super::{Run, SCHEMA, Totals};
+use super::{Outcome, Run, SCHEMA, Totals};
+use crate::judge::Status;
+use crate::scenario;
 use sys::input;
 
 /// Why a file is no report that can be read.
@@ -143,6 +145,35 @@ fn contradiction(run: &Run) -> Option<String> {
     if let Some(result) = run.results.iter().find(|result| !run.scenarios.contains_key(&result.scenario)) {
         return Some(format!("{} has a result, but is not in `scenarios`", result.scenario));
     }
+    if let Some(what) = run.results.iter().find_map(|result| no_pass(run, result)) {
+        return Some(what);
+    }
     let differs = Totals::of(&run.results) != run.totals;
     differs.then(|| "`totals` does not count what is in `results`".to_owned())
+}
+
+/// What of a result that is called a pass is none.
+fn no_pass(run: &Run, result: &Outcome) -> Option<String> {
+    let what = match result {
+        Outcome { status, .. } if *status != Status::Pass => return None,
+        Outcome { steps, .. } if steps.is_empty() => "has no steps",
+        Outcome { steps, .. } if steps.iter().any(|step| step.status != Status::Pass) => {
+            "has a step that did not pass"
+        }
+        Outcome { taint: 1.., .. } => "tainted the kernel",
+        Outcome { kernel_log, .. } if !kernel_log.is_empty() => "has faults in the kernel log",
+        Outcome { left_behind, .. } if !left_behind.is_empty() => "left something behind",
+        // A scenario of another version may not be understood here.
+        _ => match run
+            .scenarios
+            .get(&result.scenario)
+            .map(|source| scenario::parse(&result.scenario, &source.file, &source.text))
+        {
+            Some(Ok(scenario)) if scenario.covers != result.covers => {
+                "covers other properties than its scenario"
+            }
+            _ => return None,
+        },
+    };
+    Some(format!("{} is called a pass on {}, and {what}", result.scenario, result.kernel))
 }

@@ -251,6 +251,21 @@ fn a_file_that_is_no_report_is_refused_with_its_place_and_the_way_out() {
     );
 }
 
+#[rstest::rstest]
+#[case::without_steps(|it: &mut Outcome| it.steps.clear(), "has no steps")]
+#[case::with_a_failed_step(|it: &mut Outcome| it.steps[0].status = Status::Fail, "has a step that did not pass")]
+#[case::that_tainted(|it: &mut Outcome| it.taint = 5, "tainted the kernel")]
+#[case::with_a_warning(|it: &mut Outcome| it.kernel_log = vec!["BUG: x".into()], "has faults in the kernel log")]
+#[case::that_left_something(|it: &mut Outcome| it.left_behind = vec!["x".into()], "left something behind")]
+#[case::that_claims_more(|it: &mut Outcome| it.covers.push("P9".into()), "covers other properties than its scenario")]
+fn a_pass_that_is_none_is_refused(#[case] change: fn(&mut Outcome), #[case] told: &str) {
+    let mut run = run();
+    let pass = run.results.iter_mut().find(|result| result.status == Status::Pass).unwrap();
+    change(pass);
+    let error = refused(&json::render(&run));
+    assert!(error.contains("is called a pass on") && error.contains(told), "{error}");
+}
+
 #[test]
 fn a_run_of_which_nothing_passed_is_told_and_so_is_what_was_skipped() {
     let mut run = run();

@@ -20,6 +20,15 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// A link where a folder of this program is to be.
+    #[error(
+        "{} is a symbolic link, which may lead to what is not nsproof's: remove it, or give another folder (--repro)",
+        Shown(path)
+    )]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// What the machine booted with cannot be read any more.
     #[error(transparent)]
     Boot(#[from] vm::Error),

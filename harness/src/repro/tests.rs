@@ -24,13 +24,26 @@ fn only_what_a_run_left_is_removed() {
     for path in [&place, &other] {
         fs::write(path.join(file::RECORD), "{}").unwrap();
     }
-    remove(&place).unwrap();
+    remove(folder.path(), &place).unwrap();
     assert!(!place.join(file::RECORD).exists() && other.join(file::RECORD).exists());
-    remove(&other).unwrap();
-    remove(&place).unwrap();
+    remove(folder.path(), &other).unwrap();
+    remove(folder.path(), &place).unwrap();
     assert!(!place.exists());
     // Twice is once.
-    remove(&place).unwrap();
+    remove(folder.path(), &place).unwrap();
+}
+
+#[test]
+fn what_a_link_leads_to_is_left_alone() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let record = elsewhere.path().join(file::RECORD);
+    fs::write(&record, "mine").unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.path().join("uts")).unwrap();
+    for place in ["uts", "uts/hostname"] {
+        let error = remove(folder.path(), &folder.path().join(place)).unwrap_err().to_string();
+        assert!(error.contains("is a symbolic link"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(record).unwrap(), "mine");
 }
 
 #[test]

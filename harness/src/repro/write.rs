@@ -35,7 +35,8 @@ pub(crate) struct Run<'a> {
 }
 
 /// Writes the directory; each file of an earlier run is replaced by the new one as a whole.
-pub(crate) fn write(place: &Path, run: &Run<'_>) -> Result<(), Error> {
+pub(crate) fn write(root: &Path, place: &Path, run: &Run<'_>) -> Result<(), Error> {
+    leads_nowhere_else(root, place)?;
     fs::create_dir_all(place).map_err(Error::io("create", place))?;
     let made = tempfile::Builder::new().prefix(".new-").tempdir_in(place);
     let made = made.map_err(Error::io("write to", place))?;
@@ -54,7 +55,8 @@ pub(crate) fn write(place: &Path, run: &Run<'_>) -> Result<(), Error> {
 }
 
 /// Removes what an earlier run left.
-pub(crate) fn remove(place: &Path) -> Result<(), Error> {
+pub(crate) fn remove(root: &Path, place: &Path) -> Result<(), Error> {
+    leads_nowhere_else(root, place)?;
     // A folder of the same name may hold the directories of other scenarios.
     for name in file::ALL {
         let path = place.join(name);
@@ -68,6 +70,15 @@ pub(crate) fn remove(place: &Path) -> Result<(), Error> {
             Err(Error::io("delete", place)(error))
         }
         _ => Ok(()),
+    }
+}
+
+/// An error if a folder on the way from `root` to `place` is a link: what is where it leads is not ours to replace or remove.
+fn leads_nowhere_else(root: &Path, place: &Path) -> Result<(), Error> {
+    let below = place.ancestors().take_while(|folder| *folder != root);
+    match below.into_iter().find(|folder| folder.is_symlink()) {
+        None => Ok(()),
+        Some(link) => Err(Error::Link { path: link.to_path_buf() }),
     }
 }
 

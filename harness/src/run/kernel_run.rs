@@ -183,9 +183,9 @@ impl<'a> KernelRun<'a> {
                     trace,
                     again: again.and_then(|again| again.trace.as_ref()),
                 };
-                repro::write(&place, &run)
+                repro::write(folder, &place, &run)
             }
-            _ => repro::remove(&place),
+            _ => repro::remove(folder, &place),
         };
         if let Err(error) = told {
             // The verdict stands without it.

@@ -59,7 +59,7 @@ fn matching(root: &Path, all: &[Chosen], filter: &str) -> Result<Vec<Chosen>, Di
         return below(root, path);
     }
     if is_path && path.exists() {
-        return Ok(vec![chosen(root, path.parent().unwrap_or(path), path.to_path_buf())]);
+        return Ok(vec![chosen(root, path.parent().unwrap_or(path), path.to_path_buf())?]);
     }
     let part = filter.trim_end_matches(".toml").trim_matches('/');
     let part = part.strip_prefix("scenarios/").unwrap_or(part);
@@ -115,7 +115,8 @@ fn below(root: &Path, folder: &Path) -> Result<Vec<Chosen>, Diagnostic> {
             "a scenario is a file that ends in .toml; scenarios/README.md tells how",
         ));
     }
-    let mut files: Vec<_> = paths.into_iter().map(|path| chosen(root, folder, path)).collect();
+    let mut files =
+        paths.into_iter().map(|path| chosen(root, folder, path)).collect::<Result<Vec<_>, _>>()?;
     files.sort();
     Ok(files)
 }
@@ -137,14 +138,18 @@ fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>
 }
 
 /// `folder` is what was chosen, or the folder of the file that was.
-fn chosen(root: &Path, folder: &Path, path: PathBuf) -> Chosen {
+fn chosen(root: &Path, folder: &Path, path: PathBuf) -> Result<Chosen, Diagnostic> {
     let full = absolute(&path);
     // What is elsewhere is called by where it is below what was chosen.
     let inside = full.strip_prefix(absolute(root)).or_else(|_| path.strip_prefix(folder));
     let name = inside.unwrap_or(&path).with_extension("").to_string_lossy().into_owned();
     let current = std::env::current_dir().unwrap_or_default();
     let shown = full.strip_prefix(current).unwrap_or(&path).display().to_string();
-    Chosen { name, path, shown }
+    if last(&name).starts_with('.') {
+        let help = "a scenario is called as its file, and leaves a folder of that name: begin it with a letter or a number";
+        return Err(Diagnostic::new(format!("{shown} is no name for a scenario's file"), help));
+    }
+    Ok(Chosen { name, path, shown })
 }
 
 /// Without symbolic links where it exists, so that two ways to one file are one.

@@ -51,8 +51,9 @@ impl ExecCommand {
             container.env.insert("TERM".into(), kind);
         }
         signal::block_all()?;
+        let end = signal::watch_for_end()?;
         let terminal = Terminal::of_caller(self.new_session)?;
-        let mut exec = Exec::new(self.command);
+        let mut exec = Exec::new(self.command).cancel(end);
         if let Some((controlling, stdio)) = terminal.of_program()? {
             exec = exec.terminal(controlling).stdio(stdio);
         }

@@ -197,6 +197,41 @@ fn a_cgroup_has_its_limits_and_is_removed() {
 }
 
 #[test]
+fn groups_that_a_container_makes_below_its_own_go_with_it() {
+    if !need(Need::Cgroup) {
+        return;
+    }
+    let name = format!("nsrun-below-{}", std::process::id());
+    let mounts = crate::common::mounts();
+    let mount = mounts.lines().find(|line| line.contains(" - cgroup2 ")).unwrap().split(' ').nth(4).unwrap();
+    let make = format!("mkdir -p {mount}$(sed -n s/^0:://p /proc/self/cgroup)/a/b && echo made");
+    assert_eq!(run(&["--cgroup", &name], &make).ok(), "made\n");
+    let left: Vec<_> = walk(std::path::Path::new(mount), &name);
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Groups of this name, wherever they are.
+fn walk(folder: &std::path::Path, name: &str) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+    folders.flat_map(|path| if path.ends_with(name) { vec![path] } else { walk(&path, name) }).collect()
+}
+
+#[rstest]
+#[case::of_a_user_namespace(&["--user", "--pid", "--mount", "--proc", "--init"])]
+#[case::with_all_rights(&["--pid", "--mount", "--proc", "--init", "--cap-add", "ALL"])]
+fn the_init_tells_nobody_what_its_caller_was_given(#[case] flags: &[&str]) {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = "cat /proc/1/environ /proc/1/cmdline | tr '\\0' '\\n'; echo; echo seen";
+    let mut command = command(flags, script);
+    let said = Said::of(command.env("SECRET", "of the caller").output().unwrap()).ok();
+    assert!(said.ends_with("seen\n"), "{said}");
+    assert!(!said.contains("SECRET") && !said.contains("environ"), "{said}");
+}
+
+#[test]
 fn with_a_umask_of_0_nothing_is_made_that_everybody_can_write_to() {
     if !need(Need::Cgroup) {
         return;

@@ -293,3 +293,29 @@ fn a_link_is_deleted_without_a_helper_too() {
     ));
     assert_eq!((seen.out.as_str(), seen.err.as_str()), ("0\n0\n", ""));
 }
+
+#[test]
+fn what_bears_a_devices_name_does_not_come_back_for_it() {
+    if !need(Need::Veth) {
+        return;
+    }
+    // The control keeps the device and only its name is another.
+    let host = |inside: &str| {
+        on_a_host(&format!(
+            "ip link add nic0 type veth peer name far0
+            ip link show nic0 | grep -o 'ether [^ ]*' >/tmp/before.$$
+            $NSRUN run -n --cap-add NET_ADMIN --device nic0 -- /bin/sh -c '{inside}'; echo $?
+            ip link show nic0 | grep -o 'ether [^ ]*' >/tmp/after.$$
+            cmp -s /tmp/before.$$ /tmp/after.$$ && echo same; rm /tmp/before.$$ /tmp/after.$$"
+        ))
+    };
+    let renamed = host("ip link set nic0 down; ip link set nic0 name foo");
+    assert_eq!(renamed.out, "0\nsame\n", "{renamed:?}");
+    let taken = host(
+        "ip link delete nic0; ip link add zz type veth peer name yy; ip link add nic0 type veth peer name xx",
+    );
+    assert!(taken.out.starts_with("125\n") && !taken.out.contains("same"), "{taken:?}");
+    assert!(taken.err.contains("teardown (nic0): ENODEV"), "{taken:?}");
+    let swapped = host("ip link set nic0 name foo; ip link add nic0 type veth peer name zz");
+    assert_eq!(swapped.out, "0\nsame\n", "{swapped:?}");
+}
