@@ -56,11 +56,9 @@ fn build_static(package: &str, program: &str) -> vm::Result<PathBuf> {
         .args(build)
         .args(["--target", TARGET, "--profile", "guest"])
         .inside(root())
-        // The variable counts for this target only, and keeps these artifacts apart from an ordinary build's.
-        .env(
-            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-            "-C target-feature=+crt-static -C relocation-model=static",
-        )
+        // Before all others that somebody may have set, who would get a guest that no kernel can start. With a target given it
+        // counts for that only, and keeps these artifacts apart from an ordinary build's.
+        .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static\x1f-Crelocation-model=static")
         .run()?;
     Ok(target().join(TARGET).join("guest").join(program))
 }
