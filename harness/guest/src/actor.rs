@@ -105,10 +105,7 @@ impl ActorProcess {
         let reply =
             self.link.ask(operation, other_user, deadline).map_err(|lost| self.reason(lost, deadline))?;
         // After each: it may be ended before the last look, or its program be put back as it was.
-        if self.integrity.is_at_risk() {
-            self.is_intact()?;
-        }
-        Ok(reply)
+        self.is_intact().map(|()| reply)
     }
 
     fn other_user_for(
@@ -208,7 +205,7 @@ impl ActorProcess {
 
     /// Whether its program is what was executed. One that has ended cannot be looked at any more.
     pub(super) fn is_intact(&mut self) -> Result<(), NoReply> {
-        if self.status()?.is_some() {
+        if !self.integrity.is_at_risk() || self.status()?.is_some() {
             return Ok(());
         }
         match self.integrity.is_intact(self.process.pid()) {

@@ -35,6 +35,9 @@ const FREED: Duration = Duration::from_secs(3);
 /// A process that was ended is told of before it has left `/proc`.
 const REAPED: Duration = Duration::from_millis(20);
 
+/// Before it is looked once more; then twice as long.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// A mount that was left behind hides what was left behind below it, and that may be a mount again.
 const LAYERS: usize = 4;
 
@@ -105,9 +108,11 @@ impl<'a> Watch<'a> {
     ) -> io::Result<Oracles> {
         let mut left_behind = faults;
         let mut timeout = SETTLE;
+        let mut now = None;
         for _ in 0..LAYERS {
-            let left = self.settle(timeout)?;
+            let (left, taken) = self.settle(timeout)?;
             if left.is_empty() {
+                now = Some(taken);
                 break;
             }
             left_behind.extend(left.iter().map(ToString::to_string));
@@ -116,7 +121,7 @@ impl<'a> Watch<'a> {
             timeout = REAPED;
         }
         left_behind.extend(self.namespaces_left(made, settling)?);
-        let now = Inventory::take(self.world, &self.baseline)?;
+        let now = now.map_or_else(|| Inventory::take(self.world, &self.baseline), Ok)?;
         left_behind.extend(now.changed_since(&self.baseline));
         if left_behind.is_empty() {
             left_behind = now.hidden_since(&self.baseline);
@@ -141,7 +146,7 @@ impl<'a> Watch<'a> {
     /// Takes away what a runner that was lost left: it is not its containers' fault that nobody took them down.
     pub(super) fn clear(&self) -> io::Result<()> {
         for _ in 0..LAYERS {
-            let left = self.settle(Duration::ZERO)?;
+            let (left, _) = self.settle(Duration::ZERO)?;
             if left.is_empty() {
                 break;
             }
@@ -150,14 +155,19 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// What is still left after some time.
-    fn settle(&self, timeout: Duration) -> io::Result<Vec<Item>> {
-        let mut left = Vec::new();
-        wait_until(timeout, || {
-            left = Inventory::take(self.world, &self.baseline)?.since(&self.baseline);
-            Ok(left.is_empty())
-        })?;
-        Ok(left)
+    /// What is still left after some time, and what there was then.
+    fn settle(&self, timeout: Duration) -> io::Result<(Vec<Item>, Inventory)> {
+        let deadline = Instant::now() + timeout;
+        let mut pause = PAUSE;
+        loop {
+            let now = Inventory::take(self.world, &self.baseline)?;
+            let left = now.since(&self.baseline);
+            if left.is_empty() || Instant::now() > deadline {
+                return Ok((left, now));
+            }
+            sleep(pause);
+            pause *= 2;
+        }
     }
 
     /// Namespaces that the kernel does not free although nothing is left that could hold them.
@@ -203,7 +213,7 @@ fn taint() -> io::Result<Option<u64>> {
 /// Asks again and again, at most so long. Whether it is so.
 fn wait_until(timeout: Duration, mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<bool> {
     let deadline = Instant::now() + timeout;
-    let mut pause = Duration::from_millis(2);
+    let mut pause = PAUSE;
     loop {
         let so = is_so()?;
         if so || Instant::now() > deadline {

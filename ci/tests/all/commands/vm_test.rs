@@ -219,3 +219,12 @@ fn what_no_package_manager_installs_is_not_promised() {
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert_eq!(stderr, "error: QEMU is not installed; install QEMU with this system's package manager\n");
 }
+
+#[test]
+fn flags_for_the_compiler_that_somebody_set_do_not_reach_the_guest() {
+    let output = xtask(&["vm-test", "uts/hostname", "--jobs", "1"], &[], |command| {
+        command.env("RUSTFLAGS", "--cfg somebody");
+    });
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));
+}

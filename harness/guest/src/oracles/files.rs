@@ -5,7 +5,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File, Metadata};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use sys::probe::files;
@@ -25,7 +25,6 @@ const DEPTH: usize = 8;
 pub(super) struct State {
     mode: u32,
     owner: (u32, u32),
-    device: u64,
     size: u64,
     /// A hash of what is in a small file or a link, or the time of the last change of a large one.
     content: u64,
@@ -65,8 +64,15 @@ impl<K: Fn(&Path) -> bool> Walk<'_, K> {
     fn walk(&mut self, folder: &Path, depth: usize) -> io::Result<()> {
         for entry in present(fs::read_dir(folder).map(Some))?.into_iter().flatten() {
             let entry = entry?;
-            let (path, metadata) = (entry.path(), present(entry.metadata().map(Some))?);
-            let Some(metadata) = metadata else { continue };
+            let path = entry.path();
+            // The nodes of a devtmpfs are many, and no operation changes what one is.
+            let is_node = present(entry.file_type().map(Some))?
+                .is_some_and(|kind| kind.is_char_device() || kind.is_block_device());
+            if is_node {
+                self.found.push((path, State::default()));
+                continue;
+            }
+            let Some(metadata) = present(entry.metadata().map(Some))? else { continue };
             let state = if metadata.dev() == self.device {
                 if metadata.is_dir() && depth > 0 && (self.known)(&path) {
                     self.walk(&path, depth - 1)?;
@@ -96,7 +102,6 @@ fn state(path: &Path, metadata: &Metadata) -> io::Result<State> {
     Ok(State {
         mode: metadata.mode(),
         owner: (metadata.uid(), metadata.gid()),
-        device: metadata.rdev(),
         size: if is_file { metadata.size() } else { 0 },
         content,
     })
