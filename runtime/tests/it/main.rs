@@ -3,6 +3,7 @@
 
 mod common;
 mod confinement;
+mod giving_up;
 mod hostile;
 mod lifecycle;
 mod mounts;
