@@ -103,7 +103,11 @@ fn device(wanted: &Device, namespace: OwnedFd, teardown: &mut Teardown) -> Resul
     let inside = wanted.rename.clone().unwrap_or_else(|| wanted.name.clone());
     net.move_link(before.index, &inside, namespace.as_fd())?;
     // The program does not run yet: what bears the name is the device.
-    let index = within_network(namespace.as_fd(), || Net::open()?.index(&inside))??;
+    let index = match within_network(namespace.as_fd(), || Net::open()?.index(&inside))? {
+        // A kernel that moved nothing is told of by what is to be done with the device there.
+        Err(Errno::ENODEV) => 0,
+        other => other?,
+    };
     teardown.devices.push(Moved { index, before, namespace });
     Ok(())
 }
