@@ -196,6 +196,11 @@ impl Drop for Newborn {
         if !self.is_whole {
             // Before its threads are let go. It may be dead already.
             let _ = kill(self.first.tid(), Signal::SIGKILL);
+            // One that it was making when somebody killed it is traced by us, and nobody has it yet.
+            let known =
+                |tid: Pid| tid == self.first.tid() || self.others.iter().any(|other| other.tid() == tid);
+            let threads = proc::threads(self.first.tid()).unwrap_or_default();
+            threads.into_iter().filter(|tid| !known(*tid)).for_each(Tracee::let_go);
         }
     }
 }

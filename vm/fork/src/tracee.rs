@@ -66,6 +66,11 @@ impl Tracee {
         Held { tid, is_first: tid == process }.stopped()
     }
 
+    /// Waits for the end of a thread that was killed, and that is traced since it was born.
+    pub(super) fn let_go(tid: Pid) {
+        drop(Held { tid, is_first: false });
+    }
+
     pub(super) fn tid(&self) -> Pid {
         self.held.tid
     }

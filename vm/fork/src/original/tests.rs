@@ -203,3 +203,45 @@ fn a_process_at_work_is_not_forked() {
     let refused = Original::new(subject.0.id(), (side_channel, 0), true).err().expect("it never waits");
     assert!(matches!(refused, Unforkable::NotWaiting), "{refused}");
 }
+
+/// Copies of the process with this environment, but for itself.
+fn copies_of(original: u32, what: &str) -> Vec<Pid> {
+    let mark = format!("{SUBJECT}={what}");
+    let entries =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    let is_one = |pid: &i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        pid.cast_unsigned() != original
+            && environment.split(|byte| *byte == 0).any(|word| word == mark.as_bytes())
+    };
+    entries.filter_map(|name| name.parse().ok()).filter(is_one).map(Pid::from_raw).collect()
+}
+
+#[test]
+fn one_that_is_killed_while_it_is_made_is_not_waited_for() {
+    let mut broken_off = 0;
+    for round in 0..40 {
+        let (subject, original) = start("killed");
+        let mut original = original.unwrap();
+        let number = subject.0.id();
+        let (told, ended) = std::sync::mpsc::channel();
+        // It is let go by who traces it. Copies are made until one is killed on its way, at most so many.
+        let made = std::thread::spawn(move || {
+            let broken_off = (0..50).any(|_| original.fork(&[]).is_err());
+            let _ = told.send(broken_off);
+        });
+        let until = Instant::now() + 2 * TIMEOUT;
+        let was_broken_off = loop {
+            match ended.try_recv() {
+                Ok(broken_off) => break broken_off,
+                Err(_) => assert!(Instant::now() < until, "it is waited for without end"),
+            }
+            let copies = copies_of(number, "killed");
+            std::thread::sleep(Duration::from_micros(round * 20));
+            copies.into_iter().for_each(|copy| _ = kill(copy, Signal::SIGKILL));
+        };
+        made.join().unwrap();
+        broken_off += usize::from(was_broken_off);
+    }
+    assert!(broken_off > 0, "none was killed on its way");
+}
