@@ -7,7 +7,10 @@ use nsproof::home::Home;
 use vm::Tool;
 
 /// The only target that the virtual machine knows so far; explicit, so that `crt-static` does not reach build scripts.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// For a program that needs no library of the machine that it runs on.
+pub(crate) const FLAGS: &str = "-Ctarget-feature=+crt-static\x1f-Crelocation-model=static";
 
 /// A build from nothing takes a minute or two, and fetches what it is built of first.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -45,7 +48,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The folder of what cargo builds when it is called in the root.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
@@ -58,7 +61,7 @@ fn build_static(package: &str, program: &str) -> vm::Result<PathBuf> {
         .inside(root())
         // Before all others that somebody may have set, who would get a guest that no kernel can start. With a target given it
         // counts for that only, and keeps these artifacts apart from an ordinary build's.
-        .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static\x1f-Crelocation-model=static")
+        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS)
         .run()?;
     Ok(target().join(TARGET).join("guest").join(program))
 }

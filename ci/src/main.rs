@@ -5,6 +5,7 @@ mod bench;
 mod checkout;
 mod ci;
 mod circles;
+mod dist;
 mod test;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     Lint,
     /// What CI runs: format, lints, documentation, and every test.
     Ci(test::Args),
+    /// Build the program as one file that runs without this checkout.
+    Dist,
     /// Measure how fast it is, next to other programs.
     Bench(bench::Args),
 }
@@ -46,6 +49,7 @@ fn dispatch(command: Command) -> Done {
         Command::Test(args) => test::run(&args),
         Command::Lint => ci::lint(),
         Command::Ci(args) => ci::run(&args),
+        Command::Dist => dist::run(),
         Command::Bench(args) => bench::run(&args, &Checkout),
     }
 }

@@ -115,6 +115,42 @@ impl Cache {
         Ok(path)
     }
 
+    /// Returns a folder with these files, each by its path there. They are written once, and again if one is not whole.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn unfold<'f>(
+        &self,
+        name: &str,
+        files: impl IntoIterator<Item = (&'f Path, &'f [u8])>,
+    ) -> Result<PathBuf> {
+        let files: Vec<_> = files.into_iter().collect();
+        let sums: Vec<_> =
+            files.iter().map(|(path, bytes)| (path.display().to_string(), sha256_of(bytes))).collect();
+        let key = sha256_of(format!("{sums:?}").as_bytes());
+        let place = self.folder("program")?.join(format!("{name}-{key}"));
+        let _lock = self.lock("program")?;
+        let is_whole = |((path, _), (_, sum)): (&(&Path, &[u8]), &(String, String))| {
+            self.sha256(&place.join(path)).is_ok_and(|is| is == *sum)
+        };
+        if files.iter().zip(&sums).all(is_whole) {
+            return Ok(place);
+        }
+        if place.exists() {
+            fs::remove_dir_all(&place).map_err(Error::io("delete", &place))?;
+        }
+        let scratch = self.scratch()?;
+        for (path, bytes) in files {
+            let path = scratch.path().join(path);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+            }
+            fs::write(&path, bytes).map_err(Error::io("write", &path))?;
+        }
+        scratch.publish(&place)?;
+        Ok(place)
+    }
+
     /// What was [`Cache::remember`]ed under this name; `None` if nothing was, or if it cannot be read: it is only a memory.
     pub fn recall<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Option<T> {
         self.get(&self.memory(name))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Unforkable;
 use crate::ending::Ending;
+use crate::program;
 use crate::text::{Shown, one_line};
 
 /// The result of everything fallible in this crate.
@@ -70,9 +71,10 @@ pub enum Error {
     },
     /// A lock file that is not as it was written.
     #[error(
-        "{}:{line}: {}; restore it, or delete it and lock the kernels anew with `cargo xtask kernels lock K`",
+        "{}:{line}: {}; restore it, or delete it and lock the kernels anew with `{} kernels lock K`",
         Shown(path),
-        one_line(reason)
+        one_line(reason),
+        program::name()
     )]
     BrokenLock {
         /// The file.

@@ -28,6 +28,7 @@ mod module_files;
 pub mod modules;
 mod prepare;
 mod process;
+pub mod program;
 pub mod qemu;
 mod template;
 pub mod text;

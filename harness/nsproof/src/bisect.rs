@@ -1,4 +1,4 @@
-//! `cargo xtask bisect`, which searches a list of kernels, and `vm-test --bisect`, which `git bisect run` searches commits with.
+//! `nsproof bisect`, which searches a list of kernels, and `vm-test --bisect`, which `git bisect run` searches commits with.
 
 use std::time::Instant;
 

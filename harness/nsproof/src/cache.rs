@@ -1,4 +1,4 @@
-//! `cargo xtask cache`: what is kept between runs.
+//! `nsproof cache`: what is kept between runs.
 
 use vm::Cache;
 use vm::text::Shown;

@@ -1,4 +1,4 @@
-//! `cargo xtask compare`: what changed from one report to another.
+//! `nsproof compare`: what changed from one report to another.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask explain`: a scenario as a numbered shell walk-through.
+//! `nsproof explain`: a scenario as a numbered shell walk-through.
 
 use harness::explain::explain;
 use harness::scenario;

@@ -1,4 +1,4 @@
-//! `cargo xtask kernels`: the kernels that have a name, what of them is here, and which packages they are.
+//! `nsproof kernels`: the kernels that have a name, what of them is here, and which packages they are.
 
 use harness::progress::Progress;
 use vm::kernel::Lock;

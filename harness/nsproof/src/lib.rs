@@ -18,10 +18,13 @@ pub mod report;
 mod bisect;
 mod cache;
 mod compare;
+#[cfg(embedded)]
+pub mod embedded;
 mod explain;
 mod matrix;
 mod merge;
 mod repro;
+mod scenarios;
 mod shell;
 mod vm_test;
 
@@ -51,6 +54,8 @@ pub enum Command {
     Shell(shell::Args),
     /// Find the first bad one of several kernels.
     Bisect(bisect::Args),
+    /// Write the scenarios out as files.
+    Scenarios(scenarios::Args),
     /// Show what is kept between runs, or delete it.
     Cache(cache::Args),
 }
@@ -71,6 +76,7 @@ impl Command {
             Command::Repro(args) => repro::run(args, home),
             Command::Shell(args) => shell::run(args, home),
             Command::Bisect(args) => bisect::run(args, home),
+            Command::Scenarios(args) => scenarios::run(args, home),
             Command::Cache(args) => cache::run(args),
         }
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask matrix`: the jobs of a CI run, for GitHub Actions' `strategy.matrix`.
+//! `nsproof matrix`: the jobs of a CI run, for GitHub Actions' `strategy.matrix`.
 
 use harness::inline::escaped;
 use harness::merge::Job;

@@ -1,4 +1,4 @@
-//! `cargo xtask merge`: the reports of a fleet as one.
+//! `nsproof merge`: the reports of a fleet as one.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,7 @@ pub struct Args {
     /// JSON reports: the shards of a run, the kernels of a fleet, or both.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// What `cargo xtask matrix` printed: the scenarios of a job that gave no report are a miss.
+    /// What `matrix` printed: the scenarios of a job that gave no report are a miss.
     #[arg(long, value_name = "JSON", value_parser = jobs)]
     matrix: Option<Matrix>,
     /// Write the whole in this format; FORMAT as for `vm-test`. Without it, JSON is printed.
@@ -30,8 +30,9 @@ pub struct Args {
 }
 
 fn jobs(text: &str) -> Result<Matrix, String> {
-    serde_json::from_str(text)
-        .map_err(|error| format!("{error}; give what `cargo xtask matrix` printed, which is one line"))
+    serde_json::from_str(text).map_err(|error| {
+        format!("{error}; give what `{} matrix` printed, which is one line", vm::program::name())
+    })
 }
 
 pub(crate) fn run(args: &Args) -> Done {

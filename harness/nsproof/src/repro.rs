@@ -1,4 +1,4 @@
-//! `cargo xtask repro`: a scenario that did not pass, once more.
+//! `nsproof repro`: a scenario that did not pass, once more.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

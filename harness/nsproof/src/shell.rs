@@ -1,4 +1,4 @@
-//! `cargo xtask shell`: a guest to try things in, on this terminal.
+//! `nsproof shell`: a guest to try things in, on this terminal.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! `cargo xtask vm-test`: scenarios in a virtual machine.
+//! `nsproof vm-test`: scenarios in a virtual machine.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,8 @@ use harness::run::{Isolation, Options};
 use harness::scenario::{self, Scenario};
 use harness::selftest;
 use harness::shard::Shard;
+
+use vm::program;
 
 use crate::bisect;
 use crate::exit::{Done, Exit, lost, usage, wrong};
@@ -28,7 +30,7 @@ pub struct Args {
     /// of a kernel that was built, installed or unpacked, or `host`.
     #[arg(long = "kernel", value_name = "K", default_value = "distro", value_parser = known)]
     kernels: Vec<String>,
-    /// Use exactly the packages that kernels.lock names; `cargo xtask kernels lock` writes it.
+    /// Use exactly the packages that kernels.lock names; `kernels lock` writes it.
     #[arg(long)]
     locked: bool,
     /// Who executes the guest's code.
@@ -44,7 +46,7 @@ pub struct Args {
     /// Write a report too; FORMAT is json, junit, ktap, markdown, html or github (annotations); PATH may be `-`.
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     reports: Vec<Target>,
-    /// Where a scenario that does not pass leaves a directory with all that is known of it, for `cargo xtask repro`;
+    /// Where a scenario that does not pass leaves a directory with all that is known of it, for `repro`;
     /// target/nsproof/repro without this option.
     #[arg(long, value_name = "DIR", value_parser = folder)]
     repro: Option<PathBuf>,
@@ -54,7 +56,7 @@ pub struct Args {
     /// Known failures and skips, each with its reason: they fail no run, but one that passes where a failure is expected does.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Run one of N equal parts; `cargo xtask merge` joins their reports.
+    /// Run one of N equal parts; `merge` joins their reports.
     #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE)]
     shard: Shard,
     /// Instead of scenarios: make every fault that could lose a verdict for real, and say what came of each.
@@ -83,7 +85,10 @@ enum Isolate {
 
 pub(crate) fn run(args: &Args, home: &dyn Home) -> Done {
     if args.bisect && args.kernels.len() > 1 {
-        return Err(usage("--bisect is about one --kernel; `cargo xtask bisect` searches among several"));
+        return Err(usage(format!(
+            "--bisect is about one --kernel; `{} bisect` searches among several",
+            program::name()
+        )));
     }
     if args.self_test { self_test(args, home) } else { scenarios(args, home) }
 }

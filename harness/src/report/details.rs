@@ -80,7 +80,7 @@ pub(super) fn of_step(run: &Run, result: &Outcome, step: &Step) -> Vec<String> {
 /// What is typed to run it once more, if it left a directory.
 pub(super) fn repro_command(result: &Outcome) -> Option<String> {
     let folder = result.repro.as_ref()?.display().to_string();
-    Some(one_line(&format!("cargo xtask repro {}", typed(&folder))))
+    Some(one_line(&format!("{} repro {}", vm::program::name(), typed(&folder))))
 }
 
 /// Where a result is written: the step that is to blame, or the file.

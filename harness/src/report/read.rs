@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use serde_json::error::Category;
+use vm::program;
 use vm::text::Shown;
 
 use super::{Outcome, Run, SCHEMA, Totals};
@@ -17,8 +18,9 @@ use sys::input;
 pub enum Unreadable {
     /// It is not there, or cannot be opened.
     #[error(
-        "cannot read the report {}: {source}; `cargo xtask vm-test --report json=PATH` writes one",
-        Shown(file)
+        "cannot read the report {}: {source}; `{} vm-test --report json=PATH` writes one",
+        Shown(file),
+        program::name()
     )]
     File {
         /// As it was given.
@@ -28,8 +30,9 @@ pub enum Unreadable {
     },
     /// There is nothing in it.
     #[error(
-        "{} is empty: the run that was to write it was killed, or had no room for it; `cargo xtask vm-test --report json=PATH` writes one",
-        Shown(file)
+        "{} is empty: the run that was to write it was killed, or had no room for it; `{} vm-test --report json=PATH` writes one",
+        Shown(file),
+        program::name()
     )]
     Empty {
         /// As it was given.
@@ -49,7 +52,7 @@ pub enum Unreadable {
         column: usize,
     },
     /// It is something else: another format, another program's.
-    #[error("{}: {what}; a report is what `cargo xtask vm-test --report json=PATH` writes", place(file, *at))]
+    #[error("{}: {what}; a report is what `{} vm-test --report json=PATH` writes", place(file, *at), program::name())]
     Foreign {
         /// As it was given.
         file: PathBuf,

@@ -73,10 +73,11 @@ pub enum Error {
     Scenario(Diagnostics),
     /// The recorded kernel cannot be had.
     #[error(
-        "the recorded kernel is not to be had: {}\n       recorded is {}, with SHA-256 {}\n       give it with --kernel PATH, or run the scenario on another: cargo xtask vm-test --kernel K {}",
+        "the recorded kernel is not to be had: {}\n       recorded is {}, with SHA-256 {}\n       give it with --kernel PATH, or run the scenario on another: {} vm-test --kernel K {}",
         one_line(why),
         one_line(&format!("{release}, {version}")),
         one_line(sha256),
+        vm::program::name(),
         one_line(scenario)
     )]
     Kernel {

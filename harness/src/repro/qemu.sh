@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 check() {
     if [ "$(sha256sum <"$1" | cut -d ' ' -f 1)" != "$2" ]; then
-        echo "$1 is not what was run: cargo xtask repro $here says how to get it" >&2
+        echo "$1 is not what was run: @PROGRAM@ repro $here says how to get it" >&2
         exit 3
     fi
 }

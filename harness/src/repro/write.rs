@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde::Serialize;
-use vm::Config;
 use vm::machine::arguments::by_hand;
 use vm::text::{one_line, printable};
+use vm::{Config, program};
 
 use super::{Error, Hashed, Kernel, Record, SCHEMA, Trace, file};
 use crate::explain::quoted;
@@ -174,6 +174,7 @@ fn script(config: &Config, record: &Record) -> String {
     let arguments: String = by_hand(config).iter().map(argument).collect();
     let checked = |file: &Hashed| format!("{} {}", quoted(&file.path.display().to_string()), file.sha256);
     include_str!("qemu.sh")
+        .replace("@PROGRAM@", program::name())
         .replace("@QEMU@", &quoted(&config.qemu.program.display().to_string()))
         .replace("@ARGUMENTS@", &arguments)
         .replace("@KERNEL@", &checked(&record.kernel.image))
@@ -191,6 +192,7 @@ fn readme(run: &Run<'_>) -> String {
         None => "there was no second run".to_owned(),
     };
     include_str!("readme.txt")
+        .replace("@PROGRAM@", program::name())
         .replace("@SCENARIO@", &one_line(&outcome.scenario))
         .replace(
             "@KERNEL@",

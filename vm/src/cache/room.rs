@@ -26,7 +26,7 @@ pub struct Part {
 /// Where locks are held, of files that hold nothing.
 pub(super) const LOCKS: &str = "locks";
 
-const PARTS: [(&str, &str); 12] = [
+const PARTS: [(&str, &str); 13] = [
     ("kernels", "unpacked kernel packages"),
     ("apt", "package indices"),
     ("configs", "configurations out of kernel images"),
@@ -38,6 +38,7 @@ const PARTS: [(&str, &str); 12] = [
     ("kvm", "whether KVM works"),
     ("qemu", "QEMU's version"),
     ("memories", "how long scenarios took"),
+    ("program", "what a program has inside, as files"),
     ("tmp", "in the making, or left by a run that was killed"),
 ];
 

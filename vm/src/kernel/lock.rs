@@ -12,6 +12,7 @@ use toml::Spanned;
 use super::apt::{Stanza, architecture};
 use super::spec::{Spec, is_word};
 use super::{Kernel, package};
+use crate::program;
 use crate::text::Shown;
 use crate::{Cache, Error, Progress, Result};
 use sys::input;
@@ -160,7 +161,7 @@ impl Lock {
     /// The kernel of exactly the packages that are locked.
     pub(super) fn resolve(&self, spec: &str, cache: &Cache, progress: &dyn Progress) -> Result<Kernel> {
         let locked = self.kernels.iter().find(|kernel| kernel.name == spec && kernel.arch == architecture());
-        let renew = format!("`cargo xtask kernels lock {spec}`");
+        let renew = format!("`{} kernels lock {spec}`", program::name());
         let Some(Locked { suite, package, .. }) = locked else {
             let reason = if self.path.exists() {
                 format!("has no kernel {spec} for {}", architecture())
