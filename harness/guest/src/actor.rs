@@ -6,12 +6,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use runtime::spec::Spec;
 use runtime::{Container, Exec, Failure, Joined, Running, Step};
 use sys::process::{self, Status};
-use sys::{Errno, Signal, errno_name};
+use sys::{Signal, errno_name};
 
 use super::child::ended;
 use super::integrity::Integrity;
@@ -27,6 +28,10 @@ const PROGRAM: &str = "/proc/self/exe";
 const ARGUMENTS: [&str; 2] = ["guest", "probe"];
 /// Between a process's last word and its death: on a busy host, with all of the machine's memory to give back.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two looks at a process that was killed.
+const PAUSE: Duration = Duration::from_micros(200);
+/// For a process whose memory is gone to be gone itself.
+const GONE: Duration = Duration::from_millis(100);
 /// For the process of another user to remove its file, when the scenario is over.
 const LEAVE: Duration = Duration::from_secs(2);
 /// The user and group of that process.
@@ -204,12 +209,14 @@ impl ActorProcess {
     }
 
     /// Whether its program is what was executed. One that has ended cannot be looked at any more.
-    pub(super) fn is_intact(&mut self) -> Result<(), NoReply> {
+    fn is_intact(&mut self) -> Result<(), NoReply> {
         if !self.integrity.is_at_risk() || self.status()?.is_some() {
             return Ok(());
         }
         match self.integrity.is_intact(self.process.pid()) {
             Ok(true) => Ok(()),
+            // It has no program any more: its memory went while it was looked at.
+            Ok(false) if self.ended_within(GONE)?.is_some() => Ok(()),
             Ok(false) => Err(NoReply::Forged(format!(
                 "the program of {}, with which it answers, was written to",
                 self.who
@@ -218,23 +225,30 @@ impl ActorProcess {
         }
     }
 
-    /// Has the kernel end it, and does not wait for that.
-    pub(super) fn kill(&mut self) -> Result<(), NoReply> {
-        let killed = match &mut self.process {
-            Process::Host(process) => process.0.kill().map_err(|error| error.to_string()),
-            Process::Container(running) => running.signal(Signal::SIGKILL).or_else(gone_is_fine),
-            Process::Joined(joined) => joined.signal(Signal::SIGKILL).or_else(gone_is_fine),
-        };
-        killed.map_err(|error| NoReply::Broken(format!("{}: {error}", self.who)))
+    /// Ends it, and takes down what it has outside.
+    pub(super) fn stop(self) -> Result<(), NoReply> {
+        self.stop_beside(|| Ok(()))
     }
 
-    /// Ends it, and takes down what it has outside.
-    pub(super) fn stop(mut self) -> Result<(), NoReply> {
+    /// The same, and reaps others while a container does not end before they are.
+    pub(super) fn stop_beside(
+        mut self,
+        mut reap: impl FnMut() -> Result<(), NoReply>,
+    ) -> Result<(), NoReply> {
         let intact = self.is_intact();
-        let ActorProcess { who, process, mut link, integrity: _, other_user } = self;
         // The process of another user would keep the container's cgroup and namespaces; dropped, it is killed.
-        let left = other_user.map_or(Ok(()), |(other_user, known)| other_user.leave(known));
-        link.hang_up();
+        let left = self.other_user.take().map_or(Ok(()), |(other_user, known)| other_user.leave(known));
+        self.link.hang_up();
+        if let Process::Container(running) = &self.process {
+            // One that is gone is what is wanted, and of any other error stopping tells.
+            let _ = running.signal(Signal::SIGKILL);
+            let deadline = Instant::now() + TIMEOUT;
+            while self.status()?.is_none() && Instant::now() < deadline {
+                reap()?;
+                sleep(PAUSE);
+            }
+        }
+        let ActorProcess { who, process, link, .. } = self;
         let stopped = match process {
             Process::Host(mut process) => process.end(),
             Process::Container(running) => running.stop().map(drop).map_err(|failure| failure.to_string()),
@@ -257,10 +271,6 @@ impl Process {
             Process::Joined(joined) => joined.pid(),
         }
     }
-}
-
-fn gone_is_fine(errno: Errno) -> Result<(), String> {
-    if errno == Errno::ESRCH { Ok(()) } else { Err(errno_name(errno)) }
 }
 
 /// For a process to die that said its last word: the scenario's deadline is no later for it.

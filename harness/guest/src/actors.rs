@@ -1,8 +1,7 @@
 //! Who acts in a scenario: the host's probe, and the containers with theirs.
 
 use std::collections::BTreeSet;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use runtime::spec::{Peer, Spec};
 use serde_json::Value;
@@ -14,9 +13,6 @@ use super::no_reply::{NoReply, NotBuilt};
 use super::order::Reply;
 use protocol::operation::Operation;
 use protocol::plan::Actor;
-
-/// For a container's processes to die of SIGKILL, on a slow machine.
-const ENDED: Duration = Duration::from_secs(2);
 
 /// Everyone who acts.
 pub(super) struct Actors {
@@ -122,17 +118,9 @@ impl Actors {
     /// are reaped (zap_pid_ns_processes in kernel/pid_namespace.c).
     pub(super) fn stop(&mut self, name: &str) -> Result<Value, NoReply> {
         let index = self.containers.iter().position(|(known, _)| known == name);
-        let (_, mut stopped) = self.containers.remove(index.ok_or_else(|| does_not_run(name))?);
-        let intact = stopped.is_intact();
-        stopped.kill()?;
-        let deadline = Instant::now() + ENDED;
-        while stopped.status()?.is_none() && Instant::now() < deadline {
-            for (_, other) in &mut self.containers {
-                other.status()?;
-            }
-            sleep(Duration::from_micros(200));
-        }
-        intact.and(stopped.stop()).map(|()| Value::Null)
+        let (_, stopped) = self.containers.remove(index.ok_or_else(|| does_not_run(name))?);
+        let reap = || self.containers.iter_mut().try_for_each(|(_, other)| other.status().map(drop));
+        stopped.stop_beside(reap).map(|()| Value::Null)
     }
 
     /// Stops everybody, the youngest container first. What could not be taken down.

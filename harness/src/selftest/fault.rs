@@ -129,6 +129,7 @@ pub(super) const FRESH: &[Fault] = &[
     fault!("container-stopped", Nothing, &[(Error, &["ask it", "deadline"])], &[]),
     fault!("container-kills-itself", Nothing, &[(Pass, &[])], &[]),
     fault!("container-killed", Nothing, &[(Error, &["ask it", "was killed by SIGKILL"])], &[]),
+    fault!("stopped-with-another-user", Nothing, &[(Pass, &[])], &[]),
     fault!("pids-stopped", Nothing, &[(Error, &["ask it", "was killed by SIGKILL"])], &[]),
     fault!("all-stopped", Nothing, &[(Error, &["stop all", "deadline"])], &[]),
     fault!("all-killed", Nothing, &[(Error, &["kill all", "the runner ended"])], &[]),
@@ -210,7 +211,7 @@ pub(super) const SHARED: &[Fault] = &[
     fault!(
         "hidden",
         Nothing,
-        &[(Fail, &["left behind: 1 files with 4096 bytes on /, to which no path leads"])],
+        &[(Fail, &["left behind: 1 file with 4096 bytes on /, to which no path leads"])],
         &[]
     ),
     fault!("settings-changed", Nothing, &[(Pass, &[])], &[]),

@@ -150,7 +150,8 @@ impl Inventory {
             let &(bytes_before, files_before) = earlier.used.get(tree)?;
             (bytes > bytes_before || files > files_before).then(|| {
                 let (bytes, files) = (bytes.saturating_sub(bytes_before), files.saturating_sub(files_before));
-                format!("{files} files with {bytes} bytes on {}, to which no path leads", tree.display())
+                let plural = if files == 1 { "file" } else { "files" };
+                format!("{files} {plural} with {bytes} bytes on {}, to which no path leads", tree.display())
             })
         };
         self.used.iter().filter_map(words).collect()
