@@ -45,7 +45,7 @@ pub fn usual(
     if let Some(why) = &qemu.unconfined {
         progress.warn(&format!("QEMU runs without -sandbox, which it cannot have here: {why}"));
     }
-    progress.step("building the guest");
+    progress.step("preparing the guest");
     let guest = home.guest().map_err(lost)?;
     Ok(Options::new(qemu, guest, kernels))
 }

@@ -104,7 +104,7 @@ pub(crate) fn on_terminal() -> Result<(), Exit> {
 pub(crate) fn start(kernel: &str, modules: &[&str], install: bool, home: &dyn Home) -> Result<Machine, Exit> {
     let progress = Progress::new();
     let qemu = find_qemu(install, &progress)?;
-    progress.step("building the guest and nsrun");
+    progress.step("preparing the guest and nsrun");
     let init = home.guest().and_then(|init| Ok((init, home.runtime()?)));
     let (init, nsrun) = init.map_err(lost)?;
     let machine = (|| {
