@@ -83,6 +83,9 @@ fn outside(failure: &Failure) -> Option<&'static str> {
         (Step::Cgroup, Errno::ENOENT | Errno::EINVAL) => {
             "the controller is not available here, see cgroup.controllers in the caller's cgroup"
         }
+        (Step::Cgroup, Errno::EEXIST) => {
+            "a cgroup of that name exists: another container has it, or one whose nsrun was killed has left it (rmdir)"
+        }
         (Step::Link, Errno::EEXIST) => {
             "an interface of that name exists: another container may have claimed it"
         }

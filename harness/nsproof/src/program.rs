@@ -12,6 +12,7 @@ use crate::{bisect, output};
 /// Does what the command line says. A panic is never an answer.
 pub fn start<C: Parser>(run: impl Fn(C) -> Done + std::panic::UnwindSafe) -> ExitCode {
     vm::keep_others_from_writing();
+    sys::signal::keep_children().expect("SIGCHLD can be set to its default");
     // What panics may have been said by a guest.
     set_hook(Box::new(|info| say(format!("{info}\nthis is a bug of nsproof"))));
     let ended = catch_unwind(|| parsed(run));

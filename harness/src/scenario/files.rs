@@ -130,7 +130,7 @@ fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut Vec<PathBuf>
         let path = entry?.path();
         if path.is_dir() {
             walk(&path, entered, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
             found.push(path);
         }
     }

@@ -40,6 +40,7 @@ pub(super) struct ExecCommand {
 impl ExecCommand {
     pub(super) fn run(self) -> Result<i32, Message> {
         // The container's own builder may be another, and none of its processes ends with this one.
+        signal::block_all()?;
         protect::go_on_sealed()?;
         let interactive = terminal::is_terminal(std::io::stdin());
         let mut container = of_process(self.pid)?;
@@ -50,7 +51,6 @@ impl ExecCommand {
         if let (true, Ok(kind)) = (interactive, std::env::var("TERM")) {
             container.env.insert("TERM".into(), kind);
         }
-        signal::block_all()?;
         let end = signal::watch_for_end()?;
         let terminal = Terminal::of_caller(self.new_session)?;
         let mut exec = Exec::new(self.command).cancel(end);

@@ -35,7 +35,12 @@ pub(super) fn go_on_sealed() -> Result<(), Message> {
         return task::set_name(c"nsrun").map_err(|errno| failed(errno, "a bug of nsrun"));
     }
     let help = "sysctl vm.memfd_noexec must be 0 or 1, and a few megabytes of memory free";
-    let copy = memory_file::sealed_copy(&own).map_err(|errno| failed(errno, help))?;
+    let copy = memory_file::sealed_copy(&own).map_err(|errno| match errno {
+        Errno::EFBIG => {
+            failed(errno, "raise the limit on the size of files (ulimit -f): the copy is one, in memory")
+        }
+        _ => failed(errno, help),
+    })?;
     let text = |text: OsString| CString::new(text.into_vec()).expect("arguments and variables hold no zero");
     let args: Vec<CString> = std::env::args_os().map(text).collect();
     let variable = |(mut name, value): (OsString, OsString)| {

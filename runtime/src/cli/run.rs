@@ -30,11 +30,11 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> Result<i32, Message> {
         let spec = self.flags.into_spec()?;
+        // From here on no signal ends this process: one that comes during set-up undoes that, a later one is the program's.
+        signal::block_all()?;
         if protect::is_needed(&spec) {
             protect::go_on_sealed()?;
         }
-        // From here on no signal ends this process: one that comes during set-up undoes that, a later one is the program's.
-        signal::block_all()?;
         let end = signal::watch_for_end()?;
         let terminal = Terminal::of_caller(spec.new_session)?;
         let mut seen = if self.trace { namespaces(None)? } else { BTreeMap::new() };

@@ -13,6 +13,7 @@
 use std::fs::OpenOptions;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use super::message::Message;
 use sys::descriptor::STANDARD;
@@ -21,6 +22,8 @@ use sys::{self, Errno, Signal, file, signal, socket};
 
 /// Bytes that are relayed at a time.
 const CHUNK: usize = 4096;
+/// How often a job in the background looks whether it is in the foreground: a shell that lets a running one be that says nothing.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What terminal the program has.
 pub(super) enum Terminal {
@@ -98,8 +101,8 @@ impl Relay {
         Ok(Relay { pair, caller, signals: signal::watch()?, to_program: Vec::new(), to_caller: Vec::new() })
     }
 
-    /// Takes the caller's terminal, at the beginning and when this process is continued: not in the background, where it is
-    /// the shell's or another job's.
+    /// Takes the caller's terminal, at the beginning, when this process is continued, and when it finds itself in the
+    /// foreground: not in the background, where it is the shell's or another job's.
     pub(super) fn take(&mut self) -> sys::Result<()> {
         self.caller.take()?;
         self.resize();
@@ -115,6 +118,10 @@ impl Relay {
     /// Waits until there is a signal, or something to relay, and relays it. Returns the signal that was typed, if the program
     /// leads the terminal's foreground group.
     pub(super) fn turn(&mut self, program: i32) -> sys::Result<Option<Signal>> {
+        if self.caller.is_without_keys() && self.take().is_err() {
+            self.caller.gone = true;
+        }
+        let look = self.caller.is_without_keys().then_some(LOOK);
         let (keys, screen) = (self.caller.taken && self.to_program.is_empty(), !self.to_caller.is_empty());
         let [keys, output, input, screen] = socket::wait_for_any(
             &self.signals,
@@ -124,30 +131,40 @@ impl Relay {
                 (self.pair.master.as_fd(), socket::Wish::Write, !self.to_program.is_empty()),
                 (self.caller.screen.as_fd(), socket::Wish::Write, screen),
             ],
+            look,
         )?;
         if output {
-            self.to_caller.extend(self.output()?);
+            let output = self.output()?;
+            self.to_caller.extend(output);
         }
         if screen || output {
             self.show();
         }
         let typed = if keys { self.listen(program)? } else { None };
         if input || keys {
-            let written = terminal::write(&self.pair.master, &self.to_program)?;
-            self.to_program.drain(..written);
+            let keys = std::mem::take(&mut self.to_program);
+            let written = self.with_program(|pair| terminal::write(&pair.master, &keys))?;
+            self.to_program = keys[written..].to_vec();
         }
         Ok(typed)
     }
 
     /// What the program wrote.
-    fn output(&self) -> sys::Result<Vec<u8>> {
+    fn output(&mut self) -> sys::Result<Vec<u8>> {
         let mut chunk = [0; CHUNK];
-        let count = match terminal::read(&self.pair.master, &mut chunk) {
-            // The program has hung its terminal up (vhangup(2)).
-            Err(Errno::EIO) => None,
-            other => other?,
-        };
+        let count = self.with_program(|pair| terminal::read(&pair.master, &mut chunk))?;
         Ok(chunk[..count.unwrap_or_default()].to_vec())
+    }
+
+    /// Does something with its terminal, which the program may have hung up, to open it anew as login programs do.
+    fn with_program<T>(&mut self, mut done: impl FnMut(&Pair) -> sys::Result<T>) -> sys::Result<T> {
+        match done(&self.pair) {
+            Err(Errno::EIO) => {
+                self.pair.reopen()?;
+                done(&self.pair)
+            }
+            other => other,
+        }
     }
 
     fn show(&mut self) {
@@ -168,13 +185,14 @@ impl Relay {
             Ok(None) => return Ok(None),
             Ok(Some(count)) if count > 0 => count,
             // It is gone, or another job's now (EIO, as SIGTTIN is blocked).
-            _ => {
+            other => {
                 self.caller.taken = false;
+                self.caller.gone |= other != Err(Errno::EIO);
                 return Ok(None);
             }
         };
         self.to_program.extend(&chunk[..count]);
-        let settings = Settings::of(&self.pair.slave)?;
+        let settings = self.with_program(|pair| Settings::of(&pair.slave))?;
         let typed = chunk[..count].iter().find_map(|&byte| settings.signal(byte));
         Ok(typed.filter(|_| terminal::foreground(&self.pair.master) == Ok(program)))
     }
@@ -190,7 +208,7 @@ impl Relay {
                 break;
             }
             let screen = [(self.caller.screen.as_fd(), socket::Wish::Write, true)];
-            let [ready] = socket::wait_for_any(&self.signals, screen)?;
+            let [ready] = socket::wait_for_any(&self.signals, screen, None)?;
             // A terminal that takes no more must not keep who wants this process to end.
             if !ready && signal::take_end()?.is_some() {
                 break;
@@ -218,6 +236,11 @@ impl Caller {
             taken: false,
             gone: false,
         })
+    }
+
+    /// Whether its keys could be the program's, and are not.
+    fn is_without_keys(&self) -> bool {
+        self.has_keys && !self.taken && !self.gone
     }
 
     fn take(&mut self) -> sys::Result<()> {

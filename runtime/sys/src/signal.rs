@@ -24,7 +24,7 @@ pub struct Arrived {
 /// nohup(1) does: blocked, they would come all the same. SIGCHLD comes in any case: while it is ignored, a child that ended
 /// leaves nothing to wait for (wait(2)). That SIGPIPE is ignored is Rust's own doing.
 pub fn block_all() -> Result<()> {
-    set_default(libc::SIGCHLD)?;
+    keep_children()?;
     let mut blocked = SigSet::all();
     for signal in Signal::iterator().filter(|signal| *signal != Signal::SIGPIPE) {
         if is_ignored(signal)? {
@@ -55,6 +55,12 @@ pub fn reset() -> Result<()> {
         set_default(signal)?;
     }
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+/// Has the end of a child be told, whatever the caller's caller ignored: with SIGCHLD ignored it is gone before anybody waits
+/// for it. To be called while there is one thread, or soon.
+pub fn keep_children() -> Result<()> {
+    set_default(libc::SIGCHLD)
 }
 
 fn set_default(signal: i32) -> Result<()> {

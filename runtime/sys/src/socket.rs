@@ -90,11 +90,12 @@ pub enum Wish {
     Write,
 }
 
-/// Waits until the first file has something to read, or one of those for which it is wished has what is wished; which have.
-/// One that is at its end, or has an error, has all.
+/// Waits until the first file has something to read, or one of those for which it is wished has what is wished, or the time is
+/// over, if there is one; which have. One that is at its end, or has an error, has all.
 pub fn wait_for_any<const N: usize>(
     first: impl AsFd,
     wishes: [(BorrowedFd<'_>, Wish, bool); N],
+    timeout: Option<Duration>,
 ) -> Result<[bool; N]> {
     let wished = |(fd, wish, _): &(_, Wish, bool)| {
         let flags = if *wish == Wish::Read { PollFlags::POLLIN } else { PollFlags::POLLOUT };
@@ -102,7 +103,8 @@ pub fn wait_for_any<const N: usize>(
     };
     let mut fds = vec![PollFd::new(first.as_fd(), PollFlags::POLLIN)];
     fds.extend(wishes.iter().filter(|(_, _, wanted)| *wanted).map(wished));
-    uninterrupted(|| poll(&mut fds, PollTimeout::NONE))?;
+    let timeout = timeout.map_or(PollTimeout::NONE, |it| it.try_into().unwrap_or(PollTimeout::MAX));
+    uninterrupted(|| poll(&mut fds, timeout))?;
     let mut ready = fds[1..].iter().map(|fd| fd.any().unwrap_or_default());
     Ok(wishes.map(|(_, _, wanted)| wanted && ready.next().unwrap_or_default()))
 }

@@ -81,12 +81,22 @@ impl Pair {
         let master = posix_openpt(flags | OFlag::O_NONBLOCK)?;
         grantpt(&master)?;
         unlockpt(&master)?;
-        // SAFETY: a number is passed, no pointer.
-        let slave: RawFd = unsafe { raw::peer(master.as_raw_fd(), flags.bits()) }?;
-        // SAFETY: the kernel just made this descriptor and nothing else knows it.
-        let slave = unsafe { OwnedFd::from_raw_fd(slave) };
-        Ok(Pair { master: master.into(), slave })
+        Ok(Pair { slave: peer(&master)?, master: master.into() })
     }
+
+    /// Opens the programs' end anew, after one of them has hung it up: what was open of it then is of no use. vhangup(2)
+    pub fn reopen(&mut self) -> Result<()> {
+        self.slave = peer(&self.master)?;
+        Ok(())
+    }
+}
+
+fn peer(master: impl AsFd) -> Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    // SAFETY: a number is passed, no pointer.
+    let slave: RawFd = unsafe { raw::peer(master.as_fd().as_raw_fd(), flags.bits()) }?;
+    // SAFETY: the kernel just made this descriptor and nothing else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(slave) })
 }
 
 /// Whether the descriptor is a terminal.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use rstest::rstest;
 
-use crate::common::{Background, Need, Said, command, need, run, specification};
+use crate::common::{Background, Need, Said, command, need, nsrun, run, specification};
 
 /// The five sets and no_new_privs, as `/proc/self/status` has them.
 fn sets(flags: &[&str]) -> Vec<String> {
@@ -130,9 +130,7 @@ fn descriptors_are_closed_but_for_those_to_keep() {
     }
     let list = |flags: &[&str]| {
         let mut shell = std::process::Command::new("/bin/sh");
-        shell
-            .args(["-c", "exec 8</etc 9</usr; exec \"$@\"", "sh", crate::common::nsrun(), "run"])
-            .args(flags);
+        shell.args(["-c", "exec 8</etc 9</usr; exec \"$@\"", "sh", nsrun(), "run"]).args(flags);
         shell
             .args(["--", "/bin/sh", "-c", "for fd in /proc/$$/fd/*; do readlink $fd; done"])
             .stdin(Stdio::null());
@@ -158,7 +156,7 @@ fn signals_are_as_a_new_program_expects_them() {
         return;
     }
     let mut shell = std::process::Command::new("/bin/sh");
-    shell.args(["-c", "trap '' TERM USR1; exec \"$@\"", "sh", crate::common::nsrun()]);
+    shell.args(["-c", "trap '' TERM USR1; exec \"$@\"", "sh", nsrun()]);
     shell.args(["run", "--", "grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"]).stdin(Stdio::null());
     let output = shell.output().unwrap();
     let seen = String::from_utf8(output.stdout).unwrap();
@@ -194,6 +192,32 @@ fn a_cgroup_has_its_limits_and_is_removed() {
         assert!(said.contains(failure), "{said}");
         assert!(!std::path::Path::new(mount).join(&name).exists(), "{limit}");
     }
+}
+
+#[test]
+fn a_cgroup_that_is_there_is_anothers() {
+    if !need(Need::Cgroup) {
+        return;
+    }
+    let name = format!("nsrun-there-{}", std::process::id());
+    let container = Background::start(&["--cgroup", &name]);
+    let said = run(&["--cgroup", &name], "true").failed(125);
+    assert!(said.contains("EEXIST") && said.contains("help: a cgroup of that name exists"), "{said}");
+    drop(container);
+}
+
+#[rstest]
+#[case::with_the_small_init("run --pid --init --")]
+#[case::with_a_launcher("run --")]
+fn a_limit_on_the_size_of_files_is_named(#[case] flags: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = format!("ulimit -f 0; exec {} {flags} /bin/true", nsrun());
+    let out = std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(125), "{said}");
+    assert!(said.contains("EFBIG") && said.contains("ulimit -f"), "{said}");
 }
 
 #[test]
@@ -287,7 +311,7 @@ fn until_it_is_its_program_it_cannot_be_traced(
     let mut joining = std::process::Command::new("strace");
     joining.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     joining.args(["-e", &format!("inject={call}:delay_enter=700000")]);
-    joining.arg(crate::common::nsrun()).args(command.split(' ')).args(["--", "/bin/true"]);
+    joining.arg(nsrun()).args(command.split(' ')).args(["--", "/bin/true"]);
     joining.stdin(Stdio::null());
     let output = joining.output().expect("strace(1) runs: apt-get install strace");
     assert_eq!(Said::of(output).ok(), "");

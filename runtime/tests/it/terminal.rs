@@ -21,12 +21,16 @@ struct Session {
 impl Session {
     /// Starts it. In the script `$NSRUN` is the binary under test.
     fn start(script: &str) -> Session {
+        Session::start_in("/bin/sh", script)
+    }
+
+    fn start_in(shell: &str, script: &str) -> Session {
         let Pair { master, slave } = Pair::open().unwrap();
         resize(&master, 33, 99);
-        let mut shell = Command::new("setsid");
-        shell.args(["--ctty", "--wait", "/bin/sh", "-c", script]).env("NSRUN", nsrun());
-        shell.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
-        let shell = shell.spawn().unwrap();
+        let mut session = Command::new("setsid");
+        session.args(["--ctty", "--wait", shell, "-c", script]).env("NSRUN", nsrun());
+        session.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+        let shell = session.spawn().unwrap();
         Session { shell, master: master.into(), shown: String::new() }
     }
 
@@ -264,14 +268,15 @@ fn what_is_no_terminal_stays_as_it_is() {
     assert_eq!((lines, code), (vec!["2\r\n", "in$\r\n", "out$\r\n"], Some(0)));
 }
 
-#[test]
-fn in_the_background_the_terminal_is_the_shells() {
+/// Of the shells one continues every job that it brings to the foreground, the other only one that had stopped.
+#[rstest]
+fn in_the_background_the_terminal_is_the_shells(#[values("/bin/dash", "/bin/bash")] shell: &str) {
     if !need(Need::Root) {
         return;
     }
     let script = "set -m; before=$(stty -g); $NSRUN run -- /bin/sh -c 'echo in; read x; echo got $x' & \
                   sleep 0.3; test \"$before\" = \"$(stty -g)\" && echo the same; fg; echo ended $?";
-    let mut session = Session::start(script);
+    let mut session = Session::start_in(shell, script);
     session.shows("the same");
     session.types("word\n");
     let (shown, _) = session.ends();
@@ -289,4 +294,31 @@ fn a_caller_that_hangs_up_ends_the_program() {
     let program = children(nsrun.cast_unsigned())[0];
     session.master = File::open("/dev/null").unwrap();
     eventually("both end", || !alive(nsrun) && !alive(program));
+}
+
+#[test]
+fn a_program_may_hang_its_terminal_up_and_open_it_anew() {
+    if !need(Need::Root) {
+        return;
+    }
+    let inside = r#"python3 -c '
+import ctypes, os, signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+name = os.ttyname(0)
+assert ctypes.CDLL(None).vhangup() == 0
+try:
+    os.write(1, b"still\n")
+except OSError:
+    pass
+terminal = os.open(name, os.O_RDWR)
+os.write(terminal, b"anew\n")
+os.write(terminal, b"got " + os.read(terminal, 9))
+'"#;
+    let mut session =
+        Session::start(&format!("$NSRUN run --cap-add SYS_TTY_CONFIG -- {inside}; echo ended $?"));
+    session.shows("anew\r\n");
+    session.types("word\n");
+    let (shown, _) = session.ends();
+    assert!(shown.contains("got word\r\n") && shown.contains("ended 0\r\n"), "{shown}");
+    assert!(!shown.contains("still"), "{shown}");
 }

@@ -21,9 +21,11 @@ pub(super) const RPM: &[u8] = b"\xed\xab\xee\xdb";
 
 /// Where a kernel's files lie in its package.
 const KEPT: [&str; 3] = ["boot", "lib/modules", "usr/lib/modules"];
-/// Bytes that may come out of a package: a kernel with all its modules has one gigabyte with debug information, and a package
-/// that is made to fill a disk has more.
+/// Bytes that may come out of a package: a kernel with all its modules has one gigabyte, and some with debug information.
 const MOST: u64 = 8 << 30;
+/// How many times its own size may come out of a package. What a kernel consists of is packed to a fifth, with debug
+/// information to a tenth; what is made to fill a disk, to a thousandth.
+const TIMES: u64 = 40;
 
 const WHOLE: &str = "take a whole one, or another version";
 
@@ -38,7 +40,9 @@ pub(super) fn is_package(head: &[u8]) -> bool {
 /// It cannot be read or written, or is no whole package.
 pub(super) fn unpack(package: &Path, folder: &Path) -> Result<()> {
     let mut file = File::open(package).map_err(Error::io("read", package))?;
-    let mut into = Into { folder: folder.to_path_buf(), left: MOST };
+    let size = file.metadata().map_err(Error::io("read", package))?.len();
+    let most = size.saturating_mul(TIMES).min(MOST);
+    let mut into = Into { folder: folder.to_path_buf(), most, left: most };
     let mut head = [0; 8];
     let unpacked = file
         .read_exact(&mut head)
@@ -118,6 +122,8 @@ fn header(file: &mut BufReader<File>) -> io::Result<u32> {
 /// Where files are written.
 struct Into {
     folder: PathBuf,
+    /// Bytes that may come.
+    most: u64,
     /// Bytes that may still come.
     left: u64,
 }
@@ -132,7 +138,7 @@ impl Into {
         self.left = self
             .left
             .checked_sub(written)
-            .ok_or_else(|| io::Error::other(format!("what is in it has more than {} GiB", MOST >> 30)))?;
+            .ok_or_else(|| io::Error::other(format!("more than {} bytes come out of it", self.most)))?;
         Ok(())
     }
 }
@@ -164,6 +170,28 @@ mod tests {
     #[case("bootleg/vmlinuz", None)]
     fn only_a_kernels_files_are_kept(#[case] path: &str, #[case] place: Option<&str>) {
         assert_eq!(kept(Path::new(path)).as_deref(), place.map(Path::new));
+    }
+
+    #[test]
+    fn what_is_made_to_fill_a_disk_is_no_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let (package, out) = (folder.path().join("package"), folder.path().join("out"));
+        let zeros = vec![0; 64 << 20];
+        let mut tar =
+            tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(zeros.len() as u64);
+        tar.append_data(&mut header, "boot/config-1", &zeros[..]).unwrap();
+        let data = tar.into_inner().unwrap().finish().unwrap();
+        let head = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "data.tar.gz", 0, 0, 0, 644, data.len());
+        fs::write(&package, [DEB, head.as_bytes(), &data].concat()).unwrap();
+        let error = unpack(&package, &out).unwrap_err().to_string();
+        assert!(
+            error.contains("is a damaged package: more than") && error.contains("come out of it"),
+            "{error}"
+        );
+        let written = fs::metadata(out.join("boot/config-1")).unwrap().len();
+        assert!(written <= TIMES * fs::metadata(&package).unwrap().len() + 1, "{written}");
     }
 
     #[test]
