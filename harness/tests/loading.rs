@@ -78,6 +78,13 @@ fn two_scenarios_of_one_name_are_refused() {
 }
 
 #[test]
+fn the_case_of_the_ending_does_not_matter() {
+    let root = tree(&[("uts/hostname.toml", GOOD), ("uts/other.TOML", GOOD)]);
+    assert_eq!(names(root.path(), &[]).unwrap(), ["uts/hostname", "uts/other"]);
+    assert_eq!(names(root.path(), &["other"]).unwrap(), ["uts/other"]);
+}
+
+#[test]
 fn links_that_lead_back_are_followed_once() {
     let root = tree(&[("uts/hostname.toml", GOOD)]);
     for name in ["here", "there"] {

@@ -70,6 +70,14 @@ fn every_scenario_passes_and_every_starred_property_is_covered() {
 }
 
 #[test]
+fn a_caller_that_ignores_the_end_of_children_changes_nothing() {
+    let script = r#"trap "" CHLD; exec "$0" vm-test uts/hostname"#;
+    let out = Command::new("/bin/bash").args(["-c", script, env!("CARGO_BIN_EXE_xtask")]).output().unwrap();
+    let all = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(0), "{all}");
+}
+
+#[test]
 fn a_wrong_expectation_is_broken_and_shows_both_sides() {
     let ran = vm_test(&[&fixture("wrong-expectation")]);
     ran.assert(1, &["yourcontainer", "mycontainer", "wrong-expectation.toml:10"]);
