@@ -7,6 +7,7 @@ mod files;
 mod needs;
 mod parse;
 pub(crate) mod reader;
+mod schema;
 mod serde_words;
 mod words;
 
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use describe::describe;
+pub use schema::schema;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::matcher::Matcher;

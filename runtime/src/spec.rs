@@ -16,6 +16,7 @@ pub use sys::namespace::Namespace;
 /// One container. An empty `Spec` shares every namespace and root with its parent, and still drops capabilities,
 /// sets `no_new_privs`, closes inherited descriptors and dies with its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Spec {
     /// Namespaces to create. namespaces(7).
@@ -164,6 +165,7 @@ pub const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sy
 
 /// Whose namespace to join. Written as text: a number is a PID, a text with a `/` a file, any other a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "String", into = "String")]
 pub enum Peer {
     /// A process, by its id in the caller's PID namespace.
@@ -196,6 +198,7 @@ impl From<Peer> for String {
 
 /// One row of an id map: `count` ids from `inside` are those from `outside`. user_namespaces(7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the columns of uid_map")]
 pub struct IdMap {
@@ -206,6 +209,7 @@ pub struct IdMap {
 
 /// Where the container's root comes from, and how it becomes `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Root {
     /// A directory to use as it is (bind-mounted on itself). Not together with `tmpfs`.
@@ -237,6 +241,7 @@ impl Default for Root {
 
 /// How the new tree becomes `/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Switch {
     /// pivot_root(2): the old root can be detached.
@@ -247,6 +252,7 @@ pub enum Switch {
 
 /// What mount events cross between the container's mounts and the parent's. mount_namespaces(7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Propagation {
     /// None.
@@ -270,6 +276,7 @@ impl Propagation {
 
 /// One mount in the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Mount {
     /// File system type: `tmpfs`, `overlay`, … ; `bind` or `rbind` for a bind mount.
@@ -291,6 +298,7 @@ pub struct Mount {
 /// Capability sets of the program, each list by names with or without `CAP_`, or the one word `ALL`.
 /// capabilities(7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Capabilities {
     /// What is kept in the bounding, permitted and effective sets; all others are dropped.
@@ -343,6 +351,7 @@ pub const KEPT: &[&str] = &[
 
 /// Soft and hard limit, in the resource's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the words of getrlimit(2)")]
 pub struct Rlimit {
@@ -352,6 +361,7 @@ pub struct Rlimit {
 
 /// A cgroup of version 2 under the caller's own one. cgroups(7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Cgroup {
     /// The new group's name.

@@ -2,14 +2,15 @@
 //!
 //! - [`program`]: how it begins and ends; [`home`]: what it has its scenarios and its guest from
 //! - [`vm_test`](Command::VmTest), `bisect`, `repro`, `shell`: commands that boot machines
-//! - `compare`, `merge`, `explain`, `matrix`: commands that read what is there
-//! - [`kernels`], `cache`: what is kept between runs
+//! - `compare`, `merge`, `explain`, `matrix`, `scenarios`, `schema`: commands that read what is there
+//! - [`kernels`], `cache`: what is kept between runs; [`manual`]: man pages, and what shells complete
 //! - [`options`], [`report`], [`output`], [`exit`]: what they have in common
 #![forbid(unsafe_code)]
 
 pub mod exit;
 pub mod home;
 pub mod kernels;
+pub mod manual;
 pub mod options;
 pub mod output;
 pub mod program;
@@ -25,6 +26,7 @@ mod matrix;
 mod merge;
 mod repro;
 mod scenarios;
+mod schema;
 mod shell;
 mod vm_test;
 
@@ -56,6 +58,8 @@ pub enum Command {
     Bisect(bisect::Args),
     /// Write the scenarios out as files.
     Scenarios(scenarios::Args),
+    /// Print the JSON schema of scenario files, by which editors complete and check them.
+    Schema,
     /// Show what is kept between runs, or delete it.
     Cache(cache::Args),
 }
@@ -77,6 +81,7 @@ impl Command {
             Command::Shell(args) => shell::run(args, home),
             Command::Bisect(args) => bisect::run(args, home),
             Command::Scenarios(args) => scenarios::run(args, home),
+            Command::Schema => schema::run(),
             Command::Cache(args) => cache::run(args),
         }
     }

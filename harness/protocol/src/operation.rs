@@ -14,6 +14,7 @@ pub use meaning::{About, Ends, Leaves, Meaning, Reach};
 /// One operation. Each runs in the probe of its actor, which keeps its state from step to step (working directory, root,
 /// namespaces, open sockets); with `via = "exec"` it runs in a fresh process that joined the container.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Operation {
     // Observe.
@@ -139,6 +140,7 @@ pub enum Operation {
 
 /// Which process is looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "String", into = "String")]
 pub enum Subject {
     /// `"self"`: the actor.
@@ -177,6 +179,7 @@ impl From<Subject> for String {
 
 /// `{ path = "/x", text = "1" }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct WriteFile {
@@ -186,6 +189,7 @@ pub struct WriteFile {
 
 /// `{ path = "/tmp/id", mode = "4755" }`, the mode as chmod(1) takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct Install {
@@ -195,6 +199,7 @@ pub struct Install {
 
 /// `{ path = "/big", mib = 51 }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct Fill {
@@ -204,6 +209,7 @@ pub struct Fill {
 
 /// `{ path = "/dev/x", kind = "char-device", device = "1:3" }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct Mknod {
@@ -215,6 +221,7 @@ pub struct Mknod {
 
 /// What mknod(2) makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the words of inode(7)")]
 pub enum NodeKind {
@@ -225,6 +232,7 @@ pub enum NodeKind {
 
 /// `{ of = "host", namespace = "net" }`; from the host: a container's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct Setns {
@@ -234,6 +242,7 @@ pub struct Setns {
 
 /// What is done with a SysV IPC key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Ipc {
     /// IPC_CREAT | IPC_EXCL, mode 0666: EEXIST if the key is taken in this namespace.
@@ -246,6 +255,7 @@ pub enum Ipc {
 
 /// `{ pid = 1, signal = "KILL" }`, or `{ container = "box", signal = "TERM" }` from the host. Signal 0 is `"0"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct Kill {
@@ -258,6 +268,7 @@ pub struct Kill {
 
 /// `{ interface = "lo", up = true }`, `{ interface = "lo", up = true, by = "ioctl" }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct SetLink {
@@ -269,6 +280,7 @@ pub struct SetLink {
 
 /// The kernel's two doors to a device's flags.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LinkDoor {
     /// rtnetlink(7), as ip(8) has it.
@@ -286,6 +298,7 @@ impl LinkDoor {
 
 /// `{ interface = "mybr0", address = "192.168.47.11/24" }`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct AddAddress {
@@ -295,6 +308,7 @@ pub struct AddAddress {
 
 /// `{ name = "swapon", args = ["/dev/x", 0] }`, at most six arguments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "said by the type")]
 pub struct Syscall {

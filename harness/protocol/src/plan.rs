@@ -133,6 +133,7 @@ fn sparse<S: serde::Serializer>(spec: &runtime::spec::Spec, serializer: S) -> Re
 
 /// A feature, looked for in the running kernel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
     /// A module, loaded or built in: `veth`.

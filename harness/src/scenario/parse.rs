@@ -22,7 +22,7 @@ const STEP_KEYS: &[&str] = &["name", "in", "via", "do", "expect"];
 const DEADLINE_MS: u64 = 20_000;
 const LONGEST_MS: u64 = 3_600_000;
 /// Containers of one scenario: each is looked at beside each.
-const CONTAINERS: usize = 100;
+pub(super) const CONTAINERS: usize = 100;
 
 pub(super) fn scenario(name: &str, mut reader: Reader) -> Result<Scenario, Vec<Diagnostic>> {
     let text = reader.text();

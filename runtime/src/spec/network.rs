@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A veth pair: one end stays with the parent, its peer is born in the container's network namespace. veth(4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Veth {
     /// The parent's end, at most 15 bytes.
@@ -26,6 +27,7 @@ pub struct Veth {
 
 /// An existing device that moves into the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Device {
     /// Its name in the parent's network namespace.
@@ -43,6 +45,7 @@ pub struct Device {
 
 /// A route in the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Route {
     /// `10.0.0.0/8`, or `default`.

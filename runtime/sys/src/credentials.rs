@@ -10,6 +10,7 @@ use super::{Errno, Result};
 
 /// A resource of getrlimit(2), without its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs, reason = "the names are the kernel's")]
 pub enum Resource {

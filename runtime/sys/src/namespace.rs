@@ -14,6 +14,7 @@ use super::{Errno, Result, netlink};
 
 /// A kind of namespace, named as in `/proc/PID/ns`, but for `mount` (there `mnt`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the names are the kernel's")]
 pub enum Namespace {
