@@ -1,5 +1,7 @@
 //! The workflows and the action: checked by the programs that know GitHub's rules, and every `run:` step run for real.
 
+mod released;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +11,16 @@ use std::sync::LazyLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const WORKFLOW: &str = ".github/workflows/ci.yml";
+const WORKFLOWS: [&str; 2] = [".github/workflows/ci.yml", ".github/workflows/release.yml"];
 const ACTION: &str = "ci/action.yml";
 
 /// What checks the files, each at the version that is known to pass them.
 const TOOLS: [&str; 2] = ["check-jsonschema==0.39.0", "zizmor==1.32.0"];
 
 /// Steps that are not run here, each with its reason.
-const ELSEWHERE: [(&str, &str); 2] = [
+const ELSEWHERE: [(&str, &str); 4] = [
+    ("release: See that it runs", "the program of one file has a test of its own"),
+    ("release: Release it", "there is a GitHub only there"),
     ("test: sudo -E env \"PATH=$PATH\" \"HOME=$HOME\" .ci/run", "it runs this test"),
     ("vm-test: Lose every verdict that can be lost", "the self-test has a test of its own"),
 ];
@@ -69,7 +73,8 @@ fn yaml(path: &Path) -> Value {
 
 #[test]
 fn the_files_are_what_github_takes() {
-    for (schema, file) in [("github-workflows", WORKFLOW), ("github-actions", ACTION)] {
+    let workflows = WORKFLOWS.map(|file| ("github-workflows", file));
+    for (schema, file) in workflows.into_iter().chain([("github-actions", ACTION)]) {
         let schema = format!("vendor.{schema}");
         let checked = tool("check-jsonschema").args(["--builtin-schema", &schema, file]).output();
         succeeded(checked, "the file is not as GitHub's schema has it");
@@ -78,7 +83,7 @@ fn the_files_are_what_github_takes() {
 
 #[test]
 fn the_files_are_safe() {
-    let checked = tool("zizmor").args(["--offline", "--no-progress", WORKFLOW, ACTION]).output();
+    let checked = tool("zizmor").args(["--offline", "--no-progress", ACTION]).args(WORKFLOWS).output();
     succeeded(checked, "zizmor found something");
 }
 
@@ -114,11 +119,12 @@ struct Step {
     env: BTreeMap<String, String>,
 }
 
-/// Every `run:` step of the workflow and of the action.
+/// Every `run:` step of the workflows and of the action.
 fn all() -> Vec<Step> {
-    let (workflow, action) = (yaml(&root().join(WORKFLOW)), yaml(&root().join(ACTION)));
-    let jobs = workflow["jobs"].as_object().expect("jobs");
-    let mut lists: Vec<(&str, &Value)> = jobs.iter().map(|(job, value)| (&**job, &value["steps"])).collect();
+    let action = yaml(&root().join(ACTION));
+    let workflows = WORKFLOWS.map(|file| yaml(&root().join(file)));
+    let jobs = workflows.iter().flat_map(|workflow| workflow["jobs"].as_object().expect("jobs"));
+    let mut lists: Vec<(&str, &Value)> = jobs.map(|(job, value)| (&**job, &value["steps"])).collect();
     lists.push(("action", &action["runs"]["steps"]));
     let mut all = Vec::new();
     for (job, list) in lists {
@@ -141,7 +147,10 @@ fn all() -> Vec<Step> {
 
 /// `${{ inputs.kernel }}` → that input's default. What another job gives is for the test to say.
 fn input(action: &Value, expression: &str) -> String {
-    if ["needs", "matrix"].iter().any(|from| expression.starts_with(&format!("${{{{ {from}."))) {
+    if ["needs", "matrix", "github", "steps"]
+        .iter()
+        .any(|from| expression.starts_with(&format!("${{{{ {from}.")))
+    {
         return String::new();
     }
     let name = expression.strip_prefix("${{ inputs.").and_then(|rest| rest.strip_suffix(" }}"));
@@ -181,6 +190,7 @@ impl Step {
         bash.args(["--noprofile", "--norc", "-eo", "pipefail"]).arg(&script);
         bash.current_dir(folder).envs(&self.env).stdin(Stdio::null()).env("GITHUB_ACTIONS", "true");
         bash.env("GITHUB_ACTION_PATH", root().join("ci")).env("GITHUB_WORKSPACE", folder);
+        bash.env("RUNNER_TEMP", folder);
         bash.env("GITHUB_OUTPUT", &outputs).env("GITHUB_STEP_SUMMARY", &summary);
         if let Some(first) = path {
             let rest = std::env::var_os("PATH").unwrap_or_default();
@@ -211,15 +221,16 @@ impl Ran {
 
 const KVM: &str = "action: Let everyone use KVM";
 const CACHE: &str = "action: Find the caches";
-const BUILD: &str = "action: Build nsproof";
+const HAVE: &str = "action: Have nsproof";
 const RUN: &str = "action: Run the scenarios";
 const MATRIX: &str = "matrix: jobs=$(cargo xtask matrix)";
 const MERGE: &str = "report: Put the parts together";
+const DIST: &str = "release: Build what is released";
 
 #[test]
 fn every_step_is_run_here_or_there_is_a_reason() {
     let mut found: Vec<String> = all().into_iter().map(|step| step.name).collect();
-    let here = [KVM, CACHE, BUILD, RUN, MATRIX, MERGE].into_iter();
+    let here = [KVM, CACHE, HAVE, RUN, MATRIX, MERGE, DIST].into_iter();
     let mut known: Vec<&str> = here.chain(ELSEWHERE.map(|(name, _)| name)).collect();
     found.sort();
     known.sort_unstable();
@@ -293,14 +304,16 @@ fn the_matrix_has_a_job_for_each_kernel() {
 /// The action's last steps in a project of its own, in two parts, and what puts them together.
 #[test]
 fn the_action_runs_scenarios_and_tells_of_them() {
-    Step::named(BUILD).run(root(), None).assert(0, &[]);
+    let built = Step::named(HAVE).run(root(), None);
+    built.assert(0, &[]);
     let project = TempDir::new().unwrap();
     let scenarios = root().join("ci/tests/scenarios");
     for name in ["wrong-expectation.toml", "unmet-need.toml"] {
         fs::copy(scenarios.join(name), project.path().join(name)).unwrap();
     }
     let filters = "wrong-expectation.toml\n\nunmet-need.toml\n";
-    let step = || Step::named(RUN).with("FILTERS", filters).with("JOBS", "1");
+    let program = &built.outputs["program"];
+    let step = || Step::named(RUN).with("PROGRAM", program).with("FILTERS", filters).with("JOBS", "1");
 
     let ran = step().run(project.path(), None);
     ran.assert(
@@ -330,13 +343,18 @@ fn the_action_runs_scenarios_and_tells_of_them() {
         .with("FILTERS", "unmet-need.toml")
         .run(project.path(), None)
         .assert(1, &[]);
-    what_is_given_is_never_executed(project.path());
+    what_is_given_is_never_executed(project.path(), program);
 }
 
-/// cargo stands in for itself: outside of the repository it would not know what xtask is.
+/// Stands in for cargo: outside of the repository that would not know what xtask is.
+fn cargo(programs: &Path) {
+    let (cargo, xtask) = (env!("CARGO"), env!("CARGO_BIN_EXE_xtask"));
+    program(&programs.join("cargo"), &format!("shift\nCARGO={cargo} exec {xtask} \"$@\""));
+}
+
 fn the_parts_are_put_together(project: &Path, parts: &Path) {
     let programs = TempDir::new().unwrap();
-    program(&programs.path().join("cargo"), &format!("shift\nexec {} \"$@\"", env!("CARGO_BIN_EXE_xtask")));
+    cargo(programs.path());
     let job = |kernel: &str, shard: &str| json!({ "kernel": kernel, "shard": shard, "name": kernel });
     let matrix = json!({ "include": [job("distro", "1/2"), job("distro", "2/2"), job("host", "1/1")] });
     let ran = Step::named(MERGE).with("MATRIX", matrix.to_string()).run(project, Some(programs.path()));
@@ -345,14 +363,18 @@ fn the_parts_are_put_together(project: &Path, parts: &Path) {
     assert!(parts.join("report.json").is_file());
 }
 
-fn what_is_given_is_never_executed(project: &Path) {
+fn what_is_given_is_never_executed(project: &Path, program: &str) {
+    let step = || Step::named(RUN).with("PROGRAM", program);
     let trap = "$(touch trapped); touch trapped #`touch trapped`\" 'x";
     for name in ["FILTERS", "KERNELS", "JOBS", "ACCEL", "SHARD", "BASELINE"] {
-        let ran = Step::named(RUN).with(name, trap).run(project, None);
+        let ran = step().with(name, trap).run(project, None);
         ran.assert(2, &["touch trapped"]);
     }
-    let ran = Step::named(RUN).with("FILTERS", "--help").run(project, None);
+    let ran = step().with("FILTERS", "--help").run(project, None);
     ran.assert(2, &["no scenario matches `--help`"]);
-    Step::named(RUN).with("REPORT", "a\nstatus=0").run(project, None).assert(2, &["in one line"]);
+    step().with("REPORT", "a\nstatus=0").run(project, None).assert(2, &["in one line"]);
+    for (given, words) in [(trap, "neither a file nor a version"), ("a\nprogram=/bin/true", "in one line")] {
+        Step::named(HAVE).with("NSPROOF", given).run(project, None).assert(2, &[words]);
+    }
     assert!(!project.join("trapped").exists());
 }
