@@ -43,7 +43,7 @@ mod job;
 mod launch;
 mod mounts;
 mod names;
-pub mod net;
+mod net;
 mod network;
 pub mod output;
 mod problem;
