@@ -7,7 +7,9 @@ use runtime::spec::{Mount, Namespace};
 use vm::text::acts;
 
 use crate::scenario::describe;
-use protocol::operation::{Ipc, Kill, LinkDoor, NodeKind, Operation, Setns, Subject};
+use protocol::operation::{
+    Ipc, Kill, LinkDoor, Mknod, NodeKind, Operation, SetLink, Setns, Subject, Syscall,
+};
 
 /// `MY_BOX` for `my-box`.
 pub(super) fn variable(container: &str) -> String {
@@ -16,20 +18,7 @@ pub(super) fn variable(container: &str) -> String {
 
 /// What is typed. Where the shell has nothing, a comment that names the system call or what is tried.
 pub(super) fn command(operation: &Operation) -> String {
-    observe(operation)
-        .or_else(|| files(operation))
-        .or_else(|| act(operation))
-        .unwrap_or_else(|| rest(operation))
-}
-
-/// One command for a program that runs another.
-pub(super) fn one_command(command: &str) -> String {
-    let simple = |c: char| c.is_ascii_alphanumeric() || " -_/.,:=+@%".contains(c);
-    if command.chars().all(simple) { command.to_owned() } else { format!("sh -c {}", typed(command)) }
-}
-
-fn observe(operation: &Operation) -> Option<String> {
-    Some(match operation {
+    match operation {
         Operation::Hostname => "hostname".into(),
         Operation::Domainname => "domainname".into(),
         Operation::Process => "echo $$ $PPID; id; pwd; umask; ps -o pgid=,sid= $$".into(),
@@ -44,54 +33,27 @@ fn observe(operation: &Operation) -> Option<String> {
         Operation::Fds => "ls /proc/self/fd".into(),
         Operation::Cgroup => "cat /proc/self/cgroup".into(),
         Operation::ListDir(path) => format!("ls -A {}", path_of(path)),
-        Operation::Tree(path) => format!("find {} -xdev -printf '%P %y %m %U %G %s %l\\n'", path_of(path)),
+        Operation::Tree(path) => format!("find {} -xdev {TREE}", path_of(path)),
         Operation::Stat(path) => format!("stat {}", path_of(path)),
         Operation::Read(path) => format!("cat {}", path_of(path)),
         Operation::Filesystem(path) => format!("stat --file-system {}", path_of(path)),
-        _ => return None,
-    })
-}
-
-fn files(operation: &Operation) -> Option<String> {
-    Some(match operation {
-        Operation::Write(write) => format!("printf %s {} >{}", typed(&write.text), path_of(&write.path)),
+        Operation::SetHostname(name) => format!("hostname {}", typed(name)),
+        Operation::SetDomainname(name) => format!("domainname {}", typed(name)),
+        Operation::Write(file) => format!("printf %s {} >{}", typed(&file.text), path_of(&file.path)),
         Operation::Fill(fill) => {
             format!("dd if=/dev/zero of={} bs=1M count={}", path_of(&fill.path), fill.mib)
         }
         Operation::Mkdir(path) => format!("mkdir -p {}", path_of(path)),
         Operation::Remove(path) => format!("rm -d {}", path_of(path)),
-        Operation::Mknod(node) => {
-            let kind = match node.kind {
-                NodeKind::CharDevice => "c",
-                NodeKind::BlockDevice => "b",
-                NodeKind::Fifo => "p",
-            };
-            let device = node.device.as_deref().map(|device| format!(" {}", device.replace(':', " ")));
-            format!("mknod {} {kind}{}", path_of(&node.path), device.unwrap_or_default())
-        }
+        Operation::Mknod(node) => mknod(node),
         Operation::Mount(what) => mount(what),
         Operation::Umount(path) => format!("umount -l {}", path_of(path)),
         Operation::Chroot(path) => format!("chroot {}", path_of(path)),
-        Operation::EscapeChroot => {
-            r#"perl -e 'mkdir "x"; chroot "x"; chdir ".." for 1..64; chroot "."; exec "ls"'"#.into()
-        }
+        Operation::EscapeChroot => ESCAPE.into(),
         Operation::Chdir(path) => format!("cd {}", path_of(path)),
-        Operation::Install(program) => {
-            format!("install -m {} /usr/bin/id {}", program.mode, path_of(&program.path))
-        }
+        Operation::Install(file) => format!("install -m {} /usr/bin/id {}", file.mode, path_of(&file.path)),
         Operation::Execute(path) => path_of(path),
-        _ => return None,
-    })
-}
-
-fn act(operation: &Operation) -> Option<String> {
-    Some(match operation {
-        Operation::SetHostname(name) => format!("hostname {}", typed(name)),
-        Operation::SetDomainname(name) => format!("domainname {}", typed(name)),
-        Operation::Unshare(kinds) => {
-            let flags: String = kinds.iter().map(|kind| format!(" --{kind}")).collect();
-            format!("unshare{flags}")
-        }
+        Operation::Unshare(kinds) => unshare(kinds),
         Operation::Setns(setns) => join(setns),
         Operation::Ping(address) => format!("ping -c 1 -W 1 {address}"),
         Operation::Connect(address) => format!("nc -z -w 1 {}", address.replacen(':', " ", 1)),
@@ -103,31 +65,51 @@ fn act(operation: &Operation) -> Option<String> {
         Operation::Orphan => "sh -c 'sleep 1 & ps -o ppid= $!'; sleep 2; ps -A -o pid,ppid,stat".into(),
         Operation::AddDummy(name) => format!("ip link add {name} type dummy"),
         Operation::RemoveLink(name) => format!("ip link delete {name}"),
-        Operation::SetLink(set) => {
-            let up = if set.up { "up" } else { "down" };
-            match set.by {
-                LinkDoor::Netlink => format!("ip link set {} {up}", set.interface),
-                LinkDoor::Ioctl => format!("ifconfig {} {up}", set.interface),
-            }
-        }
+        Operation::SetLink(set) => set_link(set),
         Operation::AddAddress(add) => format!("ip addr add {} dev {}", add.address, add.interface),
-        _ => return None,
-    })
+        Operation::Exercise(capability) => format!("# try what {capability} allows: capabilities(7)"),
+        Operation::Syscall(call) => syscall(call),
+        // The walk-through tells of a start as what it builds.
+        Operation::Start(_) => format!("# {}", describe(operation)),
+        Operation::Stop(container) => format!("kill -KILL ${}", variable(container)),
+    }
 }
 
-fn rest(operation: &Operation) -> String {
-    match operation {
-        Operation::Exercise(capability) => format!("# try what {capability} allows: capabilities(7)"),
-        Operation::Syscall(call) => {
-            let arguments: String = call.args.iter().map(|argument| format!(", {argument}")).collect();
-            format!(
-                "perl -e 'require \"syscall.ph\"; syscall(SYS_{}(){arguments}) >= 0 or die $!'",
-                call.name
-            )
-        }
-        Operation::Stop(container) => format!("kill -KILL ${}", variable(container)),
-        other => format!("# {}", describe(other)),
+const TREE: &str = r"-printf '%P %y %m %U %G %s %l\n'";
+const ESCAPE: &str = r#"perl -e 'mkdir "x"; chroot "x"; chdir ".." for 1..64; chroot "."; exec "ls"'"#;
+
+/// One command for a program that runs another.
+pub(super) fn one_command(command: &str) -> String {
+    let simple = |c: char| c.is_ascii_alphanumeric() || " -_/.,:=+@%".contains(c);
+    if command.chars().all(simple) { command.to_owned() } else { format!("sh -c {}", typed(command)) }
+}
+
+fn mknod(node: &Mknod) -> String {
+    let kind = match node.kind {
+        NodeKind::CharDevice => "c",
+        NodeKind::BlockDevice => "b",
+        NodeKind::Fifo => "p",
+    };
+    let device = node.device.as_deref().map(|device| format!(" {}", device.replace(':', " ")));
+    format!("mknod {} {kind}{}", path_of(&node.path), device.unwrap_or_default())
+}
+
+fn unshare(kinds: &[Namespace]) -> String {
+    let flags: String = kinds.iter().map(|kind| format!(" --{kind}")).collect();
+    format!("unshare{flags}")
+}
+
+fn set_link(set: &SetLink) -> String {
+    let up = if set.up { "up" } else { "down" };
+    match set.by {
+        LinkDoor::Netlink => format!("ip link set {} {up}", set.interface),
+        LinkDoor::Ioctl => format!("ifconfig {} {up}", set.interface),
     }
+}
+
+fn syscall(call: &Syscall) -> String {
+    let arguments: String = call.args.iter().map(|argument| format!(", {argument}")).collect();
+    format!("perl -e 'require \"syscall.ph\"; syscall(SYS_{}(){arguments}) >= 0 or die $!'", call.name)
 }
 
 fn mount(what: &Mount) -> String {
