@@ -25,7 +25,7 @@ pub use read::{Unreadable, read};
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::str::FromStr;
+use strum::{EnumString, VariantNames};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -309,7 +309,8 @@ impl Status {
 }
 
 /// A format that a report can be written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 #[allow(missing_docs, reason = "the formats' own names")]
 pub enum Format {
     Github,
@@ -321,15 +322,6 @@ pub enum Format {
 }
 
 impl Format {
-    const ALL: &[(&str, Format)] = &[
-        ("github", Format::Github),
-        ("json", Format::Json),
-        ("junit", Format::Junit),
-        ("ktap", Format::Ktap),
-        ("markdown", Format::Markdown),
-        ("html", Format::Html),
-    ];
-
     /// The run in this format. Nothing in it acts on a terminal or on the log of a CI, where it may be printed; but for GitHub's
     /// own commands.
     pub fn render(self, run: &Run) -> String {
@@ -344,16 +336,15 @@ impl Format {
             Format::Markdown => printable(&markdown::render(&plain()), false),
         }
     }
-}
 
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        let known = Self::ALL.iter().find(|(name, _)| *name == word);
-        let names: Vec<&str> = Self::ALL.iter().map(|(name, _)| *name).collect();
-        known.map(|(_, format)| *format).ok_or_else(|| {
-            format!("unknown format `{word}`: {}", crate::diagnostic::suggest(word, "format", &names))
+    /// Returns the format of this name.
+    ///
+    /// # Errors
+    /// There is none, and which there are.
+    pub fn named(word: &str) -> Result<Self, String> {
+        word.parse().map_err(|_| {
+            let near = crate::diagnostic::suggest(word, "format", Self::VARIANTS);
+            format!("unknown format `{word}`: {near}")
         })
     }
 }

@@ -10,7 +10,7 @@ use sys::{self, Errno, file};
 pub fn namespaces(pid: Option<i32>) -> sys::Result<BTreeMap<Namespace, u64>> {
     let directory = pid.map_or_else(|| "/proc/self/ns".to_owned(), |pid| format!("/proc/{pid}/ns"));
     let mut found = BTreeMap::new();
-    for kind in Namespace::ALL {
+    for &kind in Namespace::ALL {
         match file::identity(format!("{directory}/{}", kind.file()).as_ref()) {
             Ok((_, inode)) => drop(found.insert(kind, inode)),
             Err(Errno::ENOENT) if !found.is_empty() => {}

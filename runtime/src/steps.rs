@@ -35,11 +35,15 @@ pub(crate) fn with_terminal(mut plan: Vec<Planned<'_>>) -> Vec<Planned<'_>> {
     plan
 }
 
-/// The namespaces that unshare(2) makes before the parent does its part; the cgroup namespace must wait for that.
+/// The namespaces that unshare(2) makes before the parent does its part: the child is born in those of users and processes, and
+/// the cgroup namespace must wait for that part.
 fn unshared(spec: &Spec) -> impl Iterator<Item = Namespace> {
-    use Namespace::{Ipc, Mount, Net, Uts};
-    let made = |kind: &Namespace| spec.namespaces.contains(kind) && (*kind != Net || !made_beside(spec));
-    [Uts, Ipc, Net, Mount].into_iter().filter(made)
+    let here = |kind: &Namespace| match kind {
+        Namespace::Uts | Namespace::Ipc | Namespace::Mount => true,
+        Namespace::Net => !made_beside(spec),
+        Namespace::User | Namespace::Pid | Namespace::Cgroup => false,
+    };
+    Namespace::ALL.iter().copied().filter(move |kind| spec.namespaces.contains(kind) && here(kind))
 }
 
 /// Whether the parent makes the network while the child builds its root, each on a CPU of its own; the child enters it at

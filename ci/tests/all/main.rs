@@ -5,6 +5,7 @@ mod bench;
 mod bisect_commits;
 mod commands;
 mod common;
+mod extending;
 mod kvm;
 mod packages;
 mod repro;

@@ -36,7 +36,7 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, String> {
         let (format, place) =
             text.split_once('=').ok_or("write FORMAT=PATH, for example json=report.json")?;
-        Ok(Target { format: format.parse()?, place: place.parse()? })
+        Ok(Target { format: Format::named(format)?, place: place.parse()? })
     }
 }
 

@@ -210,17 +210,17 @@ fn load(path: &Path) -> Result<Spec, Message> {
 impl Namespaces {
     fn apply(self, spec: &mut Spec) {
         let (user, _) = credentials::effective_ids();
-        let chosen = [
-            (Namespace::Uts, self.uts || self.all),
-            (Namespace::Ipc, self.ipc || self.all),
-            (Namespace::Pid, self.pid || self.all),
-            (Namespace::Net, self.net || self.all),
-            (Namespace::Mount, self.mount || self.all),
-            (Namespace::Cgroup, self.cgroup_ns || self.all),
-            (Namespace::User, self.user || (self.all && user != 0)),
-        ];
+        let chosen = |kind: &Namespace| match kind {
+            Namespace::Uts => self.uts || self.all,
+            Namespace::Ipc => self.ipc || self.all,
+            Namespace::Pid => self.pid || self.all,
+            Namespace::Net => self.net || self.all,
+            Namespace::Mount => self.mount || self.all,
+            Namespace::Cgroup => self.cgroup_ns || self.all,
+            Namespace::User => self.user || (self.all && user != 0),
+        };
         spec.join.extend(self.join.into_iter().map(|Pair(kind, peer)| (kind.0, peer)));
-        let made = chosen.into_iter().filter(|(_, chosen)| *chosen).map(|(kind, _)| kind);
+        let made = Namespace::ALL.iter().copied().filter(chosen);
         // What is joined is not made by --all; that both were asked for by name is for the check to tell.
         let joined = &spec.join;
         spec.namespaces.extend(made.filter(|kind| !self.all || !joined.contains_key(kind)));

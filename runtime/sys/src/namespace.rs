@@ -9,11 +9,12 @@ use nix::sched::{self, CloneFlags};
 use nix::unistd;
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use super::{Errno, Result, netlink};
 
 /// A kind of namespace, named as in `/proc/PID/ns`, but for `mount` (there `mnt`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, VariantArray)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the names are the kernel's")]
@@ -29,15 +30,7 @@ pub enum Namespace {
 
 impl Namespace {
     /// Every kind, in the order in which they are listed.
-    pub const ALL: [Namespace; 7] = [
-        Namespace::User,
-        Namespace::Pid,
-        Namespace::Uts,
-        Namespace::Ipc,
-        Namespace::Net,
-        Namespace::Mount,
-        Namespace::Cgroup,
-    ];
+    pub const ALL: &[Namespace] = Namespace::VARIANTS;
 
     /// The file's name in `/proc/PID/ns`.
     pub fn file(self) -> &'static str {

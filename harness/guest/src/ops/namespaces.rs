@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn every_kind_is_looked_at() {
         let told = inodes(&Subject::Actor).expect("this process has namespaces");
-        for kind in Namespace::ALL {
+        for &kind in Namespace::ALL {
             assert!(told[kind.to_string()].as_u64().is_some(), "{kind:?}");
         }
     }

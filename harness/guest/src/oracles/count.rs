@@ -40,7 +40,7 @@ impl Counts {
     /// Opens what it counts with. No namespace but of mounts is made for that: on a kernel that does not make them well, a
     /// scenario that makes none is not to be disturbed.
     pub(super) fn begin() -> io::Result<Counts> {
-        let kinds = Namespace::ALL.into_iter().map(Kind::begin);
+        let kinds = Namespace::ALL.iter().copied().map(Kind::begin);
         let kinds = kinds.filter_map(Result::transpose).collect::<io::Result<_>>()?;
         Ok(Counts { kinds, objects: objects()? })
     }
@@ -48,7 +48,7 @@ impl Counts {
     /// Kinds that this kernel does not count.
     pub(super) fn unseen(&self) -> Vec<Namespace> {
         let counted = |kind: &Namespace| self.kinds.iter().any(|known| known.namespace == *kind);
-        Namespace::ALL.into_iter().filter(|kind| !counted(kind)).collect()
+        Namespace::ALL.iter().copied().filter(|kind| !counted(kind)).collect()
     }
 
     /// How many more of these there are now than at READY, of each kind of which there are more.

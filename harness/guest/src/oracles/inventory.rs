@@ -215,7 +215,7 @@ fn name_in_stat(stat: &str) -> Option<String> {
 /// The namespaces of a process that are not the machine's: `net:[4026532177]`.
 fn namespaces(world: &World, pid: i32) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
-    for name in spec::Namespace::ALL.map(spec::Namespace::file) {
+    for name in spec::Namespace::ALL.iter().map(|kind| kind.file()) {
         let theirs = match fs::read_link(format!("/proc/{pid}/ns/{name}")) {
             // Init may look at everybody: this is what the kernel says of who was reaped meanwhile (proc_ns_readlink).
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => PathBuf::new(),

@@ -46,7 +46,7 @@ pub(super) fn render(containers: &[NamedSpec]) -> Markup {
             @for (column, container) in (1..).zip(containers) {
                 (head(column, &container.name, container.spec.hostname.as_deref().unwrap_or_default()))
             }
-            @for (row, namespace) in Namespace::ALL.into_iter().enumerate() {
+            @for (row, namespace) in Namespace::ALL.iter().copied().enumerate() {
                 (worker(containers, namespace, workers + row * LANE))
             }
             @for (row, wire) in links.iter().enumerate() { (self::wire(wire, network + row * LINK)) }
