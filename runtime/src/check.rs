@@ -71,6 +71,18 @@ impl Problems {
             let message = format_args!("`{name}` is not the name of a sysctl");
             self.demand(false, "sysctls", message, "write it as sysctl(8) does: net.ipv4.ip_forward");
         }
+        for name in spec.sysctls.keys().filter(|name| is_sysctl(name)) {
+            match owner(name) {
+                Some(kind) => {
+                    self.own(spec, kind, "sysctls", &format!("`{name}` would be set for the caller too"));
+                }
+                None => {
+                    let message =
+                        format_args!("`{name}` is of no namespace: it would be set for the whole machine");
+                    self.demand(false, "sysctls", message, "set it outside, with sysctl(8)");
+                }
+            }
+        }
     }
 
     /// The field needs a namespace that is made or joined.
@@ -105,6 +117,10 @@ impl Problems {
         }
         let denied = made && !spec.setgroups && !spec.groups.is_empty();
         self.demand(!denied, "groups", "the user namespace denies setgroups(2)", "set `setgroups = true`");
+        for (field, id) in [("uid", spec.uid), ("gid", spec.gid)] {
+            let message = format_args!("{id} is what setresuid(2) takes for no change");
+            self.demand(id != u32::MAX, field, message, "take a smaller one");
+        }
         for (field, map, id) in [("uid", &spec.uid_map, spec.uid), ("gid", &spec.gid_map, spec.gid)] {
             let mapped = if map.is_empty() { id == 0 } else { map.iter().any(|row| holds(row, id)) };
             let message = format_args!("{id} is not mapped in the user namespace");
@@ -373,6 +389,27 @@ fn overlap(one: &IdMap, other: &IdMap) -> bool {
 fn is_size(text: &str) -> bool {
     let number = text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', '%']).unwrap_or(text);
     number.parse::<u64>().is_ok()
+}
+
+/// The kind of namespace that has a sysctl of its own. sysctl/kernel.rst, sysctl/net.rst and sysctl/fs.rst of the kernel's
+/// documentation, namespaces(7)
+fn owner(name: &str) -> Option<Namespace> {
+    let name = name.replace('/', ".");
+    let (folder, rest) = name.split_once('.')?;
+    match (folder, rest) {
+        ("net", _) => Some(Namespace::Net),
+        ("user", _) => Some(Namespace::User),
+        ("fs", rest) if rest.starts_with("mqueue.") => Some(Namespace::Ipc),
+        ("kernel", "hostname" | "domainname") => Some(Namespace::Uts),
+        ("kernel", "ns_last_pid") | ("vm", "memfd_noexec") => Some(Namespace::Pid),
+        ("kernel", "sem" | "auto_msgmni") => Some(Namespace::Ipc),
+        ("kernel", rest)
+            if rest.starts_with("shm") || rest.starts_with("msg") || rest.starts_with("sem_") =>
+        {
+            Some(Namespace::Ipc)
+        }
+        _ => None,
+    }
 }
 
 fn is_sysctl(name: &str) -> bool {

@@ -32,6 +32,14 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_micros(200);
 /// For a process whose memory is gone to be gone itself.
 const GONE: Duration = Duration::from_millis(100);
+
+/// What was seen of a probe's program.
+enum Looked {
+    /// It is what was executed.
+    Intact,
+    /// Nothing: the probe has ended.
+    Ended,
+}
 /// For the process of another user to remove its file, when the scenario is over.
 const LEAVE: Duration = Duration::from_secs(2);
 /// The user and group of that process.
@@ -110,7 +118,13 @@ impl ActorProcess {
         let reply =
             self.link.ask(operation, other_user, deadline).map_err(|lost| self.reason(lost, deadline))?;
         // After each: it may be ended before the last look, or its program be put back as it was.
-        self.is_intact().map(|()| reply)
+        match self.is_intact()? {
+            Looked::Intact => Ok(reply),
+            Looked::Ended => Err(NoReply::Forged(format!(
+                "{} ended with its answer, before it could be seen whether its program was written to",
+                self.who
+            ))),
+        }
     }
 
     fn other_user_for(
@@ -208,15 +222,18 @@ impl ActorProcess {
         }
     }
 
-    /// Whether its program is what was executed. One that has ended cannot be looked at any more.
-    fn is_intact(&mut self) -> Result<(), NoReply> {
-        if !self.integrity.is_at_risk() || self.status()?.is_some() {
-            return Ok(());
+    /// Whether its program is what was executed.
+    fn is_intact(&mut self) -> Result<Looked, NoReply> {
+        if !self.integrity.is_at_risk() {
+            return Ok(Looked::Intact);
+        }
+        if self.status()?.is_some() {
+            return Ok(Looked::Ended);
         }
         match self.integrity.is_intact(self.process.pid()) {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(Looked::Intact),
             // It has no program any more: its memory went while it was looked at.
-            Ok(false) if self.ended_within(GONE)?.is_some() => Ok(()),
+            Ok(false) if self.ended_within(GONE)?.is_some() => Ok(Looked::Ended),
             Ok(false) => Err(NoReply::Forged(format!(
                 "the program of {}, with which it answers, was written to",
                 self.who
@@ -235,6 +252,7 @@ impl ActorProcess {
         mut self,
         mut reap: impl FnMut() -> Result<(), NoReply>,
     ) -> Result<(), NoReply> {
+        // One that has ended has no more answers to give, and each that it gave was looked at.
         let intact = self.is_intact();
         // The process of another user would keep the container's cgroup and namespaces; dropped, it is killed.
         let left = self.other_user.take().map_or(Ok(()), |(other_user, known)| other_user.leave(known));
@@ -259,7 +277,11 @@ impl ActorProcess {
             Lost::Forged(words) => NoReply::Forged(format!("{who} sent {words}")),
             Lost::Ended | Lost::Deadline => NoReply::Broken(format!("{who} is lost")),
         });
-        intact.and(said).and(left).and(stopped.map_err(|error| NoReply::Broken(format!("{who}: {error}"))))
+        intact
+            .map(drop)
+            .and(said)
+            .and(left)
+            .and(stopped.map_err(|error| NoReply::Broken(format!("{who}: {error}"))))
     }
 }
 

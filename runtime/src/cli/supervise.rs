@@ -67,6 +67,12 @@ fn relayed(program: &mut impl Watched, mut relay: Relay) -> sys::Result<Ended> {
             let arrived = Arrived { signal: typed as i32, from_kernel: true };
             fatal = pass_on(program, arrived, true)?.or(fatal);
         }
+        if relay.caller_is_gone() {
+            // As the caller's terminal, so the program's: it hangs up.
+            drop(relay);
+            let (status, later) = waited_for(program, false)?;
+            return Ok((status, later.or(fatal)));
+        }
     }
 }
 

@@ -109,6 +109,11 @@ impl Relay {
         Ok(())
     }
 
+    /// Whether there is nobody left to relay for.
+    pub(super) fn caller_is_gone(&self) -> bool {
+        self.caller.gone
+    }
+
     /// Hands the size on.
     pub(super) fn resize(&self) {
         // A terminal that is gone has none; SIGHUP tells of that.
@@ -120,6 +125,7 @@ impl Relay {
     pub(super) fn turn(&mut self, program: i32) -> sys::Result<Option<Signal>> {
         if self.caller.is_without_keys() && self.take().is_err() {
             self.caller.gone = true;
+            return Ok(None);
         }
         let look = self.caller.is_without_keys().then_some(LOOK);
         let (keys, screen) = (self.caller.taken && self.to_program.is_empty(), !self.to_caller.is_empty());

@@ -35,12 +35,19 @@ pub enum Resource {
 /// setresuid(2) of the one thread there is. Raw: glibc's wrapper waits for threads which a process born by clone(2) in a
 /// threaded parent does not have.
 pub fn set_user(id: u32) -> Result<()> {
+    meant(id)?;
     // SAFETY: three numbers are passed, no pointer.
     Errno::result(unsafe { libc::syscall(libc::SYS_setresuid, id, id, id) }).map(drop)
 }
 
+/// The kernel takes −1 for the id that there is: who asked for it would stay root. `EINVAL`
+fn meant(id: u32) -> Result<()> {
+    if id == u32::MAX { Err(Errno::EINVAL) } else { Ok(()) }
+}
+
 /// setresgid(2), raw for the same reason.
 pub fn set_group(id: u32) -> Result<()> {
+    meant(id)?;
     // SAFETY: three numbers are passed, no pointer.
     Errno::result(unsafe { libc::syscall(libc::SYS_setresgid, id, id, id) }).map(drop)
 }

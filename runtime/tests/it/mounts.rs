@@ -286,7 +286,7 @@ fn a_sysctl_is_set_before_the_tree_is_read_only() {
     let before = outside();
     assert_eq!(run(&flags, "cat /proc/sys/net/ipv4/ip_forward").ok(), "1\n");
     assert_eq!(outside(), before);
-    let unknown = ["--mount", "--pid", "--proc", "--sysctl", "net.nothing=1"];
+    let unknown = ["--net", "--mount", "--pid", "--proc", "--sysctl", "net.nothing=1"];
     assert!(run(&unknown, "true").failed(125).contains("sysctl (net.nothing = 1): ENOENT"));
 }
 
@@ -321,7 +321,7 @@ fn a_false_sysctl_file_of_an_image_is_not_written() {
     fs::create_dir_all(skeleton.path().join("proc/sys/net")).unwrap();
     fs::write(skeleton.path().join("proc/sys/net/false"), "before").unwrap();
     let path = skeleton.path().to_str().unwrap();
-    let said = run(&["--mount", "--root", path, "--sysctl", "net.false=after"], "true").failed(125);
+    let said = run(&["--net", "--mount", "--root", path, "--sysctl", "net.false=after"], "true").failed(125);
     assert!(said.contains("sysctl (net.false = after): EPERM"), "{said}");
     assert_eq!(fs::read_to_string(Path::new(path).join("proc/sys/net/false")).unwrap(), "before");
 }

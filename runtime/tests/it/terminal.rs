@@ -296,6 +296,23 @@ fn a_caller_that_hangs_up_ends_the_program() {
     eventually("both end", || !alive(nsrun) && !alive(program));
 }
 
+/// What reads from a terminal in the background goes with that terminal, `nsrun` between or not.
+#[test]
+fn in_the_background_a_caller_that_hangs_up_ends_the_reader() {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = "set -m; $NSRUN run -- /bin/sh -c 'echo in; read x; read y' & sleep 0.1; echo ready; wait";
+    let mut session = Session::start_in("/bin/bash", script);
+    session.shows("in\r");
+    session.shows("ready");
+    let nsrun = session.nsrun();
+    let program = children(nsrun.cast_unsigned())[0];
+    session.shell.kill().unwrap();
+    session.master = File::open("/dev/null").unwrap();
+    eventually("both end", || !alive(nsrun) && !alive(program));
+}
+
 #[test]
 fn a_program_may_hang_its_terminal_up_and_open_it_anew() {
     if !need(Need::Root) {

@@ -4,8 +4,11 @@
 //! deb(5): an ar(1) archive with `data.tar.*`. rpm: a lead, two headers, a compressed cpio archive (RPM's documentation, "RPM
 //! V4 package format"). Of rpm there is a crate, with forty others behind it, for what is thirty lines here.
 
+use std::borrow::Cow;
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use object::ReadCache;
@@ -27,6 +30,13 @@ const MOST: u64 = 8 << 30;
 /// information to a tenth; what is made to fill a disk, to a thousandth.
 const TIMES: u64 = 40;
 
+/// Files that may come out of one: a kernel has some four thousand modules.
+const MOST_FILES: u32 = 50_000;
+/// Bytes of a file's name: PATH_MAX.
+const LONGEST_NAME: u64 = 4096;
+/// Bytes of what comes before a file in a cpio archive of the new format, cpio(5).
+const CPIO_HEADER: usize = 110;
+
 const WHOLE: &str = "take a whole one, or another version";
 
 /// Whether a file that begins so is a package.
@@ -42,11 +52,11 @@ pub(super) fn unpack(package: &Path, folder: &Path) -> Result<()> {
     let mut file = File::open(package).map_err(Error::io("read", package))?;
     let size = file.metadata().map_err(Error::io("read", package))?.len();
     let most = size.saturating_mul(TIMES).min(MOST);
-    let mut into = Into { folder: folder.to_path_buf(), most, left: most };
+    let mut into = Into { folder: folder.to_path_buf(), files: 0 };
     let mut head = [0; 8];
-    let unpacked = file
-        .read_exact(&mut head)
-        .and_then(|()| if head.starts_with(RPM) { rpm(file, &mut into) } else { deb(file, &mut into) });
+    let unpacked = file.read_exact(&mut head).and_then(|()| {
+        if head.starts_with(RPM) { rpm(file, most, &mut into) } else { deb(file, most, &mut into) }
+    });
     unpacked.map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => {
             Error::unusable(package, "is a damaged package: it ends too early", WHOLE)
@@ -56,7 +66,7 @@ pub(super) fn unpack(package: &Path, folder: &Path) -> Result<()> {
     })
 }
 
-fn deb(mut file: File, into: &mut Into) -> io::Result<()> {
+fn deb(mut file: File, most: u64, into: &mut Into) -> io::Result<()> {
     let (start, size) = {
         let cache = ReadCache::new(&mut file);
         let archive = ArchiveFile::parse(&cache).map_err(io::Error::other)?;
@@ -66,27 +76,50 @@ fn deb(mut file: File, into: &mut Into) -> io::Result<()> {
         data.ok_or_else(|| io::Error::other("it has no data.tar"))?.file_range()
     };
     file.seek(SeekFrom::Start(start))?;
-    let mut archive = tar::Archive::new(compression::reader(BufReader::new(file.take(size)))?);
-    for entry in archive.entries()? {
+    let content = compression::reader(BufReader::new(file.take(size)))?;
+    let mut archive = tar::Archive::new(Bounded { content, most, left: most });
+    let mut long_name = None;
+    // Raw: of a name that comes as a file of its own, the crate would take any length.
+    for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
-        if entry.header().entry_type().is_file() {
-            let path = entry.path()?.into_owned();
+        let kind = entry.header().entry_type();
+        if kind.is_gnu_longname() {
+            long_name = Some(PathBuf::from(OsString::from_vec(name(&mut entry)?)));
+        } else if kind.is_pax_local_extensions() {
+            return Err(io::Error::other("it has names of the pax format, which deb(5) does not know"));
+        } else if kind.is_file() {
+            let path = long_name.take().map_or_else(|| entry.path().map(Cow::into_owned), Ok)?;
             into.write(&path, &mut entry)?;
+        } else if !kind.is_gnu_longlink() {
+            long_name = None;
         }
     }
     // To its end: there is its checksum.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop)
 }
 
-fn rpm(file: File, into: &mut Into) -> io::Result<()> {
+/// Reads a name to its zero.
+fn name(content: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut name = Vec::new();
+    content.take(LONGEST_NAME + 1).read_to_end(&mut name)?;
+    if name.len() as u64 > LONGEST_NAME {
+        return Err(io::Error::other(format!("it has a name of more than {LONGEST_NAME} bytes")));
+    }
+    name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+    Ok(name)
+}
+
+fn rpm(file: File, most: u64, into: &mut Into) -> io::Result<()> {
     let mut file = BufReader::new(file);
     file.seek(SeekFrom::Start(96))?;
     // The first header has the signatures, and is followed by as much as aligns the second one.
     let size = header(&mut file)?;
     file.seek_relative(i64::from((8 - size % 8) % 8))?;
     header(&mut file)?;
-    let mut payload = compression::reader(file)?;
+    let content = Bounded { content: compression::reader(file)?, most, left: most };
+    let mut payload = BufReader::with_capacity(CPIO_HEADER, content);
     loop {
+        named_shortly(payload.fill_buf()?)?;
         let mut entry = cpio::newc::Reader::new(payload)?;
         if entry.entry().is_trailer() {
             payload = entry.finish()?;
@@ -98,6 +131,18 @@ fn rpm(file: File, into: &mut Into) -> io::Result<()> {
             into.write(&path, &mut entry)?;
         }
         payload = entry.finish()?;
+    }
+}
+
+/// Whether the name that follows a header is one: a cpio archive's reader would take any length. Of a header that is cut here,
+/// the reader tells.
+fn named_shortly(header: &[u8]) -> io::Result<()> {
+    let size = header.get(94..102).and_then(|digits| std::str::from_utf8(digits).ok());
+    match size.and_then(|digits| u64::from_str_radix(digits, 16).ok()) {
+        Some(size) if size > LONGEST_NAME => {
+            Err(io::Error::other(format!("it has a name of more than {LONGEST_NAME} bytes")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -119,13 +164,30 @@ fn header(file: &mut BufReader<File>) -> io::Result<u32> {
     Ok(size)
 }
 
-/// Where files are written.
-struct Into {
-    folder: PathBuf,
-    /// Bytes that may come.
+/// What comes out of a package, as long as it is not too much.
+struct Bounded<R> {
+    content: R,
     most: u64,
     /// Bytes that may still come.
     left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::other(format!("more than {} bytes come out of it", self.most)))?;
+        Ok(count)
+    }
+}
+
+/// Where files are written.
+struct Into {
+    folder: PathBuf,
+    /// How many there are.
+    files: u32,
 }
 
 impl Into {
@@ -134,12 +196,11 @@ impl Into {
         let Some(path) = kept(path) else { return Ok(()) };
         let place = self.folder.join(path);
         fs::create_dir_all(place.parent().unwrap_or(&self.folder))?;
-        let written = io::copy(&mut content.take(self.left + 1), &mut File::create_new(place)?)?;
-        self.left = self
-            .left
-            .checked_sub(written)
-            .ok_or_else(|| io::Error::other(format!("more than {} bytes come out of it", self.most)))?;
-        Ok(())
+        self.files += 1;
+        if self.files > MOST_FILES {
+            return Err(io::Error::other(format!("more than {MOST_FILES} files come out of it")));
+        }
+        io::copy(content, &mut File::create_new(place)?).map(drop)
     }
 }
 
@@ -172,26 +233,77 @@ mod tests {
         assert_eq!(kept(Path::new(path)).as_deref(), place.map(Path::new));
     }
 
-    #[test]
-    fn what_is_made_to_fill_a_disk_is_no_package() {
-        let folder = tempfile::tempdir().unwrap();
-        let (package, out) = (folder.path().join("package"), folder.path().join("out"));
-        let zeros = vec![0; 64 << 20];
-        let mut tar =
-            tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
-        let mut header = tar::Header::new_gnu();
-        header.set_size(zeros.len() as u64);
-        tar.append_data(&mut header, "boot/config-1", &zeros[..]).unwrap();
-        let data = tar.into_inner().unwrap().finish().unwrap();
+    /// A Debian package with this tar archive.
+    fn package(folder: &Path, fill: impl FnOnce(&mut tar::Builder<&mut dyn io::Write>)) -> PathBuf {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        fill(&mut tar::Builder::new(&mut packed));
+        let data = packed.finish().unwrap();
         let head = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", "data.tar.gz", 0, 0, 0, 644, data.len());
-        fs::write(&package, [DEB, head.as_bytes(), &data].concat()).unwrap();
+        let path = folder.join("package.deb");
+        fs::write(&path, [DEB, head.as_bytes(), &data].concat()).unwrap();
+        path
+    }
+
+    fn add(tar: &mut tar::Builder<&mut dyn io::Write>, kind: tar::EntryType, path: &str, content: &[u8]) {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        tar.append_data(&mut header, path, content).unwrap();
+    }
+
+    #[rstest::rstest]
+    #[case::in_a_file(tar::EntryType::Regular, "boot/config-1")]
+    #[case::in_a_file_that_is_left_out(tar::EntryType::Regular, "usr/share/doc/x")]
+    #[case::in_a_name(tar::EntryType::GNULongName, "././@LongLink")]
+    #[case::in_extended_names(tar::EntryType::XHeader, "boot/x")]
+    fn what_is_made_to_fill_a_disk_is_no_package(#[case] kind: tar::EntryType, #[case] path: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let package = package(folder.path(), |tar| add(tar, kind, path, &vec![b'a'; 64 << 20]));
+        let out = folder.path().join("out");
         let error = unpack(&package, &out).unwrap_err().to_string();
-        assert!(
-            error.contains("is a damaged package: more than") && error.contains("come out of it"),
-            "{error}"
-        );
-        let written = fs::metadata(out.join("boot/config-1")).unwrap().len();
-        assert!(written <= TIMES * fs::metadata(&package).unwrap().len() + 1, "{written}");
+        let words = ["bytes come out of it", "it has a name of more than 4096 bytes", "of the pax format"];
+        assert!(error.contains("is a damaged package: "), "{error}");
+        assert!(words.iter().any(|words| error.contains(words)), "{error}");
+        let written = fs::metadata(out.join("boot/config-1")).map_or(0, |file| file.len());
+        assert!(written <= TIMES * fs::metadata(&package).unwrap().len(), "{written}");
+    }
+
+    #[test]
+    fn many_files_are_no_kernel() {
+        let folder = tempfile::tempdir().unwrap();
+        let package = package(folder.path(), |tar| {
+            for number in 0..=MOST_FILES {
+                add(tar, tar::EntryType::Regular, &format!("boot/{number:x}"), b"");
+            }
+            // Some that is not packed so well, or it were too much first.
+            let noise: Vec<u8> =
+                (0..4u64 << 20).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as u8).collect();
+            add(tar, tar::EntryType::Regular, "usr/noise", &noise);
+        });
+        let error = unpack(&package, &folder.path().join("out")).unwrap_err().to_string();
+        assert!(error.contains("more than 50000 files come out of it"), "{error}");
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_a_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = format!("lib/modules/{}/a.ko", "x".repeat(200));
+        let package = package(folder.path(), |tar| {
+            add(tar, tar::EntryType::Regular, &long, b"module");
+            add(tar, tar::EntryType::Regular, "boot/vmlinuz", b"image");
+        });
+        let out = folder.path().join("out");
+        unpack(&package, &out).unwrap();
+        assert_eq!(fs::read(out.join(long)).unwrap(), b"module");
+        assert_eq!(fs::read(out.join("boot/vmlinuz")).unwrap(), b"image");
+    }
+
+    #[rstest::rstest]
+    #[case(b"", true)]
+    #[case(&[b'0'; 110], true)]
+    #[case(&[b'F'; 110], false)]
+    fn a_name_of_an_rpm_is_short(#[case] header: &[u8], #[case] good: bool) {
+        assert_eq!(named_shortly(header).is_ok(), good);
     }
 
     #[test]
