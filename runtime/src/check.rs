@@ -1,5 +1,7 @@
 //! What can be known to be wrong with a specification before anything is built.
 
+mod sysctl;
+
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Component, Path};
@@ -67,12 +69,12 @@ impl Problems {
             );
             self.own(spec, Namespace::Uts, field, "the name would be the caller's too");
         }
-        for name in spec.sysctls.keys().filter(|name| !is_sysctl(name)) {
+        for name in spec.sysctls.keys().filter(|name| !sysctl::is_name(name)) {
             let message = format_args!("`{name}` is not the name of a sysctl");
             self.demand(false, "sysctls", message, "write it as sysctl(8) does: net.ipv4.ip_forward");
         }
-        for name in spec.sysctls.keys().filter(|name| is_sysctl(name)) {
-            match owner(name) {
+        for name in spec.sysctls.keys().filter(|name| sysctl::is_name(name)) {
+            match sysctl::owner(name) {
                 Some(kind) => {
                     self.own(spec, kind, "sysctls", &format!("`{name}` would be set for the caller too"));
                 }
@@ -88,7 +90,8 @@ impl Problems {
     /// The field needs a namespace that is made or joined.
     fn own(&mut self, spec: &Spec, kind: Namespace, field: impl Display, otherwise: &str) {
         let has = spec.namespaces.contains(&kind) || spec.join.contains_key(&kind);
-        self.takes(has, kind, field, format_args!("without a {kind} namespace {otherwise}"));
+        let article = if kind == Namespace::Ipc { "an" } else { "a" };
+        self.takes(has, kind, field, format_args!("without {article} {kind} namespace {otherwise}"));
     }
 
     /// As [`Problems::demand`], and the way out is a namespace.
@@ -389,30 +392,4 @@ fn overlap(one: &IdMap, other: &IdMap) -> bool {
 fn is_size(text: &str) -> bool {
     let number = text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G', '%']).unwrap_or(text);
     number.parse::<u64>().is_ok()
-}
-
-/// The kind of namespace that has a sysctl of its own. sysctl/kernel.rst, sysctl/net.rst and sysctl/fs.rst of the kernel's
-/// documentation, namespaces(7)
-fn owner(name: &str) -> Option<Namespace> {
-    let name = name.replace('/', ".");
-    let (folder, rest) = name.split_once('.')?;
-    match (folder, rest) {
-        ("net", _) => Some(Namespace::Net),
-        ("user", _) => Some(Namespace::User),
-        ("fs", rest) if rest.starts_with("mqueue.") => Some(Namespace::Ipc),
-        ("kernel", "hostname" | "domainname") => Some(Namespace::Uts),
-        ("kernel", "ns_last_pid") | ("vm", "memfd_noexec") => Some(Namespace::Pid),
-        ("kernel", "sem" | "auto_msgmni") => Some(Namespace::Ipc),
-        ("kernel", rest)
-            if rest.starts_with("shm") || rest.starts_with("msg") || rest.starts_with("sem_") =>
-        {
-            Some(Namespace::Ipc)
-        }
-        _ => None,
-    }
-}
-
-fn is_sysctl(name: &str) -> bool {
-    let parts: Vec<&str> = name.split(['.', '/']).collect();
-    parts.len() > 1 && parts.iter().all(|part| !part.is_empty())
 }

@@ -34,7 +34,7 @@ use crate::common::{
 #[case::sys_of_the_host(&["-m", "--sys"], "sysfs: without a net namespace")]
 #[case::a_bad_route(&["-n", "--route", "all=1.2.3.4"], "routes[0].to: `all` is not a network that 1.2.3.4 leads to")]
 #[case::a_hostname_of_the_caller(&["-m", "-p", "--proc", "--sysctl", "kernel.hostname=x"], "sysctls: without a uts namespace `kernel.hostname` would be set for the caller too")]
-#[case::a_queue_of_the_caller(&["-m", "--sysctl", "fs/mqueue/msg_max=1"], "sysctls: without a ipc namespace")]
+#[case::a_queue_of_the_caller(&["-m", "--sysctl", "fs/mqueue/msg_max=1"], "sysctls: without an ipc namespace")]
 #[case::a_network_of_the_caller(&["-m", "--sysctl", "net.ipv4.ip_forward=1"], "sysctls: without a net namespace")]
 #[case::the_whole_machine(&["-a", "--sysctl", "kernel.panic=1"], "sysctls: `kernel.panic` is of no namespace")]
 #[case::no_user(&["--uid", "4294967295"], "uid: 4294967295 is what setresuid(2) takes for no change")]
