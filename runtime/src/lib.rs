@@ -43,7 +43,7 @@ mod job;
 mod launch;
 mod mounts;
 mod names;
-mod net;
+pub mod net;
 mod network;
 pub mod output;
 mod problem;
