@@ -38,7 +38,7 @@ impl Copy {
         fs::write(path, text.replace(after, &format!("{after}\n{line}"))).unwrap();
     }
 
-    /// What the compiler says, as data. rustc's book, "JSON Output"
+    /// What is wrong, as the compiler tells it, as data; nothing only if it is content. rustc's book, "JSON Output"
     fn check(&self) -> Vec<Value> {
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args([
@@ -49,18 +49,23 @@ impl Copy {
             "--target-dir",
             "target",
         ]);
-        let output =
-            cargo.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS").current_dir(&self.0).output();
-        let printed = String::from_utf8(output.unwrap().stdout).unwrap();
+        cargo.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS").current_dir(&self.0);
+        let output = cargo.output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
         let messages = printed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        messages.map(|message| message["message"].clone()).filter(|it| it["level"] == "error").collect()
+        let messages = messages.map(|message| message["message"].clone());
+        // Without a code: that it ends because of the others.
+        let errors: Vec<_> = messages.filter(|it| it["level"] == "error" && !it["code"].is_null()).collect();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(errors.is_empty(), output.status.success(), "{said}");
+        errors
     }
 
     /// Adds what the compiler asks for, as it proposes it, until it asks for nothing; returns the files.
     fn follow(&self) -> BTreeSet<String> {
         let mut asked = BTreeSet::new();
         loop {
-            let errors: Vec<Value> = self.check().into_iter().filter(|it| !it["code"].is_null()).collect();
+            let errors = self.check();
             if errors.is_empty() {
                 return asked;
             }

@@ -197,9 +197,6 @@ fn forget_null(schema: &mut Value) {
             for words in ["type", "anyOf"] {
                 let Some(Value::Array(list)) = fields.get_mut(words) else { continue };
                 list.retain(|one| *one != json!("null") && *one != json!({ "type": "null" }));
-                if let (1, "type") = (list.len(), words) {
-                    fields["type"] = fields["type"][0].take();
-                }
             }
             fields.values_mut().for_each(forget_null);
         }
