@@ -7,15 +7,27 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use sys::descriptor;
 
-/// The least number of the second one: a runtime may close a few low ones, or none but those that it knows.
-const HIGH: i32 = 100;
+/// The first after the standard ones, which a runtime that counts wrong leaves open, and one far above: it may close a few
+/// low ones, or none but those that it knows.
+const NUMBERS: [i32; 3] = [3, 4, 100];
 
-/// A descriptor with the lowest number that is free, and [`HIGH`], both inherited by what is executed.
-pub(super) fn open() -> io::Result<[OwnedFd; 2]> {
-    let low = OwnedFd::from(File::open("/")?);
-    let high = descriptor::copy_above(&low, HIGH)?;
-    for fd in [&low, &high] {
-        descriptor::set_inheritable(fd.as_raw_fd(), true)?;
+pub(super) struct Inheritable([OwnedFd; NUMBERS.len()]);
+
+impl Inheritable {
+    /// Takes the numbers, before anything else does.
+    pub(super) fn reserve() -> io::Result<Inheritable> {
+        // Itself out of their way.
+        let root = descriptor::copy_above(File::open("/")?, NUMBERS[2] + 1)?;
+        let [first, second, last] = NUMBERS.map(|number| {
+            let copy = descriptor::copy_above(&root, number)?;
+            let taken = || io::Error::other(format!("descriptor {number} is in use"));
+            if copy.as_raw_fd() == number { Ok(copy) } else { Err(taken()) }
+        });
+        Ok(Inheritable([first?, second?, last?]))
     }
-    Ok([low, high])
+
+    /// From now on this process's children inherit them across execve(2).
+    pub(super) fn offer(&self) -> io::Result<()> {
+        self.0.iter().try_for_each(|fd| Ok(descriptor::set_inheritable(fd.as_raw_fd(), true)?))
+    }
 }

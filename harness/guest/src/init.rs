@@ -19,6 +19,7 @@ use sys::{Errno, Signal, memory_file, signal};
 
 use super::boot;
 use super::channel::Channel;
+use super::inheritable::Inheritable;
 use super::integrity::Integrity;
 use super::oom::OutOfMemory;
 use super::oracles::Watch;
@@ -57,6 +58,7 @@ pub fn run() -> Result<Infallible, Box<dyn Error>> {
 }
 
 fn serve() -> Result<Infallible, Box<dyn Error>> {
+    let inheritable = Inheritable::reserve()?;
     let mut ready = boot::bring_up()?;
     machine::reap_children_unseen()?;
     let world = World::make()?;
@@ -66,7 +68,7 @@ fn serve() -> Result<Infallible, Box<dyn Error>> {
     channel.send(Event::Ready(ready))?;
     loop {
         match channel.receive()? {
-            Request::Run(run) => scenario(&mut channel, &mut watch, *run)?,
+            Request::Run(run) => scenario(&mut channel, &mut watch, &inheritable, *run)?,
             Request::Shell { term } => {
                 world.enter_machine()?;
                 shell(&term)?;
@@ -102,7 +104,12 @@ fn shell(term: &str) -> io::Result<()> {
 }
 
 /// Runs one, among the machine's mounts, and comes home from there.
-fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::Result<()> {
+fn scenario(
+    channel: &mut Channel<'_>,
+    watch: &mut Watch<'_>,
+    inheritable: &Inheritable,
+    run: Run,
+) -> io::Result<()> {
     machine::set_wall_clock(run.clock_ns)?;
     stir(&run.seed)?;
     channel.begin(run.key);
@@ -119,7 +126,7 @@ fn scenario(channel: &mut Channel<'_>, watch: &mut Watch<'_>, run: Run) -> io::R
     let runner = match clone(&[], None)? {
         Birth::Child => {
             drop(events);
-            exit(runner::run(run.plan, run.after, runner_end, memory, integrity))
+            exit(runner::run(run.plan, run.after, runner_end, memory, integrity, inheritable))
         }
         Birth::Parent(pid) => pid,
     };

@@ -4,6 +4,7 @@ mod exercise;
 mod files;
 mod identity;
 mod ipc;
+mod joins;
 mod mounts;
 mod namespaces;
 mod net;
@@ -27,6 +28,8 @@ use protocol::operation::Operation;
 #[derive(Debug, Default)]
 pub(super) struct State {
     listeners: Vec<TcpListener>,
+    /// Of `watch-joins`, until `joins`.
+    watch: Option<joins::Watch>,
     /// Of the operation that is performed: a process of another user.
     pub(super) other_user: Option<OtherUser>,
 }
@@ -77,6 +80,14 @@ pub(super) fn perform(operation: &Operation, state: &mut State) -> Done {
         Op::Msg(what) => ipc::perform(Kind::Queue, *what),
         Op::Kill(kill) => process::kill(kill),
         Op::Orphan => process::orphan(),
+        Op::WatchJoins => {
+            state.watch = Some(joins::watch()?);
+            Ok(Value::Null)
+        }
+        Op::Joins => match state.watch.take() {
+            Some(watch) => watch.end(),
+            None => Err(Refusal::Broken("nothing is watched: `watch-joins` comes before `joins`".into())),
+        },
         Op::AddDummy(name) => net::add_dummy(name),
         Op::RemoveLink(name) => net::remove_link(name),
         Op::SetLink(link) => net::set_link(link),

@@ -13,7 +13,7 @@ use sys::probe::machine;
 use sys::{self, Signal, signal};
 
 use super::actors::Actors;
-use super::inheritable;
+use super::inheritable::Inheritable;
 use super::integrity::Integrity;
 use super::needs;
 use super::no_reply::NoReply;
@@ -51,11 +51,12 @@ pub(super) fn run(
     events: UnixStream,
     memory: OutOfMemory,
     integrity: Integrity,
+    inheritable: &Inheritable,
 ) -> i32 {
     let deadline = Instant::now() + Duration::from_millis(plan.deadline_ms);
     let (actors, undo) = (Actors::new(integrity), Undo::default());
     let mut runner = Runner { plan, after, events, deadline, memory, actors, undo };
-    match runner.carry_out() {
+    match inheritable.offer().and_then(|()| runner.carry_out()) {
         Ok(()) => 0,
         Err(error) => {
             let reason = format!("the runner failed: {error}");
@@ -84,7 +85,6 @@ impl Runner {
         // As many a caller of a runtime does, by nohup(1) or without meaning to: a container that inherits it is seen to.
         signal::ignore(Signal::SIGUSR2)?;
         let mut protection = OomProtection::new()?;
-        let _inherited = inheritable::open()?;
         if self.needs_are_met()? {
             self.build_containers()?;
             self.perform_steps()?;

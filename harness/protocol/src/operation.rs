@@ -114,6 +114,12 @@ pub enum Operation {
     /// A child forks a grandchild and exits: `{ parent: PID of the new parent, reaped: true }` once the grandchild, in its
     /// turn, ended and left no zombie; `reaped` is false if it is there after 1 s.
     Orphan,
+    /// Begin to look, many times a millisecond, at each process that comes into the `/proc` that the actor sees, and to follow
+    /// the descriptors that its creator left it, those above 2. Needs CAP_SYS_NICE (SCHED_FIFO).
+    WatchJoins,
+    /// What was seen since `watch-joins`: `{ joined: 2, refused: true, reached: [] }`: the number of processes that came,
+    /// whether a descriptor could not be followed, and where those led that could.
+    Joins,
     /// Make a dummy network device.
     AddDummy(String),
     /// Delete a network device; with one end of a veth pair goes the other.

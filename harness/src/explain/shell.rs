@@ -63,6 +63,8 @@ pub(super) fn command(operation: &Operation) -> String {
         Operation::Msg(ipc) => sysv(ipc, 'q', "msgget", ""),
         Operation::Kill(kill) => format!("kill -{} {}", kill.signal, victim(kill)),
         Operation::Orphan => "sh -c 'sleep 1 & ps -o ppid= $!'; sleep 2; ps -A -o pid,ppid,stat".into(),
+        Operation::WatchJoins => WATCH_JOINS.into(),
+        Operation::Joins => "kill $!".into(),
         Operation::AddDummy(name) => format!("ip link add {name} type dummy"),
         Operation::RemoveLink(name) => format!("ip link delete {name}"),
         Operation::SetLink(set) => set_link(set),
@@ -76,6 +78,7 @@ pub(super) fn command(operation: &Operation) -> String {
 }
 
 const TREE: &str = r"-printf '%P %y %m %U %G %s %l\n'";
+const WATCH_JOINS: &str = "while :; do ls -l /proc/[0-9]*/fd; done &";
 const ESCAPE: &str = r#"perl -e 'mkdir "x"; chroot "x"; chdir ".." for 1..64; chroot "."; exec "ls"'"#;
 
 /// One command for a program that runs another.

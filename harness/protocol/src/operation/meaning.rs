@@ -167,6 +167,8 @@ impl Operation {
             | Operation::Chdir(_)
             | Operation::Ping(_)
             | Operation::Listen(_)
+            | Operation::WatchJoins
+            | Operation::Joins
             | Operation::RemoveLink(_) => plain,
             Operation::SetLink(_) | Operation::AddAddress(_) => Meaning { reach: Reach::Machine, ..plain },
             Operation::Process | Operation::Execute(_) => of(About::Process),

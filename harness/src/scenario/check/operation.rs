@@ -87,6 +87,8 @@ fn argument(reader: &mut Reader, operation: &Operation, node: &Node<'_>) {
         | Operation::Sem(_)
         | Operation::Msg(_)
         | Operation::Orphan
+        | Operation::WatchJoins
+        | Operation::Joins
         | Operation::Start(_)
         | Operation::Stop(_) => {}
     }
