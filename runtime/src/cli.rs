@@ -65,7 +65,13 @@ fn refuse(args: &[OsString], error: clap::Error) -> i32 {
         // Without anywhere to print to, the code still tells.
         Err(same) => drop(same.print()),
         // Only what cannot be told as a text was wrong.
-        Ok(_) => output::say(output::one_line(&error.to_string())),
+        Ok(_) => {
+            let wrong = args.iter().filter(|arg| arg.to_str().is_none());
+            wrong.for_each(|arg| {
+                output::say(format!("nsrun: not UTF-8: {}", output::one_line(&arg.to_string_lossy())))
+            });
+            error.to_string().lines().for_each(|line| output::say(output::one_line(line)));
+        }
     }
     if error.use_stderr() { FAILED } else { 0 }
 }

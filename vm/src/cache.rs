@@ -41,11 +41,16 @@ const PLACES: [(&str, &str); 3] =
 /// The cache cannot be where a variable says.
 fn impossible(variable: &str, root: &Path, error: Error) -> Error {
     let (reason, way_out) = match error {
-        Error::Io { source, .. } => {
+        Error::Io { doing, path, source } => {
             let way_out = "set NSPROOF_CACHE to a folder that you may write to; it is made if it is missing";
             let file = folder::file_above(root);
             let file = file.map(|file| format!("{} is a file, and no folder", file.display()));
-            (file.unwrap_or_else(|| source.to_string()), way_out.to_owned())
+            let refused = if path == root {
+                source.to_string()
+            } else {
+                format!("cannot {doing} {}: {source}", path.display())
+            };
+            (file.unwrap_or(refused), way_out.to_owned())
         }
         Error::Unusable { path, reason, way_out } if path == root => (reason, way_out),
         other => return other,

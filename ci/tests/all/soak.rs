@@ -146,7 +146,7 @@ fn a_machine_that_is_killed_at_any_moment_costs_no_more_than_its_verdict() {
 const WAITING: [&str; 4] = ["n0", "n1", "n2", "n3"];
 
 #[test]
-fn a_copy_that_is_killed_costs_its_verdict_and_the_original_none() {
+fn a_copy_that_is_killed_costs_no_more_than_its_verdict_and_the_original_none() {
     let (cache, folder) = (own_cache(), TempDir::new().unwrap());
     for name in WAITING {
         fs::write(folder.path().join(name).with_extension("toml"), include_str!("kvm/scenario.toml"))
@@ -154,6 +154,7 @@ fn a_copy_that_is_killed_costs_its_verdict_and_the_original_none() {
     }
     let arguments = ["--accel", "tcg", "--jobs", "4", folder.path().to_str().unwrap()];
     assert_eq!(start(&arguments, cache.path()).end().0, Some(0));
+    let mut missed = 0;
     for round in 0..rounds(6) {
         let mut run = start(&arguments, cache.path());
         let mut machines = Vec::new();
@@ -170,8 +171,12 @@ fn a_copy_that_is_killed_costs_its_verdict_and_the_original_none() {
         signal::kill(victim, Signal::SIGKILL).unwrap();
         let (code, report) = run.end();
         let when = format!("the {} was killed after {after:?}", if copy { "copy" } else { "original" });
-        assert_eq!(check(code, &report, &WAITING, &when), usize::from(copy), "{when}");
+        let lost = check(code, &report, &WAITING, &when);
+        // A copy that was asked nothing yet is replaced.
+        assert!(copy || lost == 0, "{when}: {report:#}");
+        missed += lost;
     }
+    assert!(missed > 0, "no copy was killed at its work");
     assert_nothing_is_left(cache.path());
 }
 

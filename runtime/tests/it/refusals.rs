@@ -1,6 +1,8 @@
 //! Bad input: each with what is wrong and the way out, before anything is built.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -98,6 +100,18 @@ fn a_file_that_is_none_is_told_by_line(#[case] text: &str, #[case] place: &str, 
         said.contains(spec.path().to_str().unwrap()) && said.contains(place) && said.contains(message),
         "{said}"
     );
+}
+
+#[test]
+fn an_argument_that_is_no_text_is_shown() {
+    let argument = OsStr::from_bytes(b"a\xff\x1bb");
+    let ran = Command::new(nsrun())
+        .args(["run", "--uts", "--hostname"])
+        .arg(argument)
+        .args(["--", "true"])
+        .output();
+    let said = Said::of(ran.unwrap()).failed(125);
+    assert!(said.starts_with("nsrun: not UTF-8: a\u{fffd}\\u{1b}b\n") && !said.contains(r"\n"), "{said}");
 }
 
 #[test]

@@ -110,6 +110,12 @@ pub(super) fn lock_file(path: &Path) -> io::Result<File> {
         .mode(0o600)
         .custom_flags(O_NOFOLLOW)
         .open(path)
+        .map_err(|error| match fs::symlink_metadata(path) {
+            Ok(there) if there.is_symlink() => {
+                io::Error::new(error.kind(), "it is a symbolic link, and a lock's is not followed")
+            }
+            _ => error,
+        })
 }
 
 /// The file that stands where a folder is to be.
@@ -228,7 +234,10 @@ mod tests {
         let (precious, link) = (folder.path().join("precious"), folder.path().join("link"));
         fs::write(&precious, "text").unwrap();
         symlink(&precious, &link).unwrap();
-        assert!(lock_file(&link).is_err());
+        assert_eq!(
+            lock_file(&link).unwrap_err().to_string(),
+            "it is a symbolic link, and a lock's is not followed"
+        );
         drop(lock_file(&precious).unwrap());
         assert_eq!(fs::read_to_string(&precious).unwrap(), "text");
         let new = folder.path().join("new");

@@ -66,6 +66,19 @@ fn without_a_home_the_cache_is_in_no_folder_of_all_users() {
     assert_eq!(fs::read_to_string(precious).unwrap(), "text");
 }
 
+#[test]
+fn a_lock_that_is_a_link_is_named() {
+    let cache = tempfile::tempdir().unwrap();
+    fs::create_dir(cache.path().join("locks")).unwrap();
+    let link = cache.path().join("locks/making");
+    symlink("/nowhere", &link).unwrap();
+    let mut xtask = command(&["cache"]);
+    let told = said(&xtask.env("NSPROOF_CACHE", cache.path()).assert().code(3));
+    let reason =
+        format!("cannot open {}: it is a symbolic link, and a lock's is not followed", link.display());
+    assert!(told.contains(&reason), "{told}");
+}
+
 #[rstest::rstest]
 #[case::for_all(0o777, "others may write to it (mode 0777)", "chmod 700")]
 #[case::in_a_folder_for_all(0o700, "anybody may replace it, for ", "set NSPROOF_CACHE")]

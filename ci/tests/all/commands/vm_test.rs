@@ -51,6 +51,19 @@ impl Ran {
 }
 
 #[test]
+fn a_program_that_crashes_is_no_fault_of_the_kernel() {
+    let folder = TempDir::new().unwrap();
+    let scenario = folder.path().join("crash.toml");
+    // CLONE_VM: two processes return on one stack.
+    let text = "about = \"x\"\ncovers = []\n[[step]]\nin = \"host\"\n\
+                do = { syscall = { name = \"clone\", args = [0x100, 0, 0, 0, 0] } }\n";
+    std::fs::write(&scenario, text).unwrap();
+    let ran = vm_test(&[scenario.to_str().unwrap()]);
+    let told = &ran.report()["results"][0];
+    assert!(!told.to_string().contains("ip:"), "{told:#}");
+}
+
+#[test]
 fn every_scenario_passes_and_every_starred_property_is_covered() {
     let ran = vm_test(&[]);
     ran.assert(0, &["0 fail", "0 error", "0 miss"]);
