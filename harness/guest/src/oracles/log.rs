@@ -165,9 +165,7 @@ fn is_of_a_program(line: &str) -> bool {
         let Some((name, pid)) = text.rsplit_once('[') else { return false };
         name.len() <= NAME && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
     };
-    let follows = |line: &str, words: &str| {
-        line.match_indices(words).any(|(at, _)| is_process(&line[..at]))
-    };
+    let follows = |line: &str, words: &str| line.match_indices(words).any(|(at, _)| is_process(&line[..at]));
     match line.strip_prefix("traps: ") {
         Some(line) => line.contains(" ip:") && line.contains(" sp:") && follows(line, "] "),
         None => line.contains(" ip ") && line.contains(" sp ") && follows(line, "]: segfault at "),
@@ -187,12 +185,21 @@ mod tests {
     // Facility 1: a process wrote it.
     #[case("12,9,5,-;WARNING: not the kernel\n", false)]
     #[case("no record", false)]
-    #[case("6,9,5,-;traps: probe[93] general protection fault ip:401f2a sp:7ffe error:0 in init[400000+1000]\n", false)]
-    #[case("6,9,5,-;traps: probe[93] trap invalid opcode ip:401f2a sp:7ffe error:0 in init[400000+1000]\n", false)]
+    #[case(
+        "6,9,5,-;traps: probe[93] general protection fault ip:401f2a sp:7ffe error:0 in init[400000+1000]\n",
+        false
+    )]
+    #[case(
+        "6,9,5,-;traps: probe[93] trap invalid opcode ip:401f2a sp:7ffe error:0 in init[400000+1000]\n",
+        false
+    )]
     #[case("6,9,5,-;traps: BUG: x[y] [1][93] trap divide error ip:401f2a sp:7ffe error:0\n", false)]
     #[case("6,9,5,-;Oops[93]: segfault at 0 ip 0000 sp 7ffe error 4 in init[400000+1000]\n", false)]
     // What a program's name cannot be made to look like.
-    #[case("0,9,5,-;general protection fault, probably for non-canonical address 0xdead: 0000 [#1] PREEMPT\n", true)]
+    #[case(
+        "0,9,5,-;general protection fault, probably for non-canonical address 0xdead: 0000 [#1] PREEMPT\n",
+        true
+    )]
     #[case("0,9,5,-;traps: PANIC: double fault, error_code: 0x0 in x[93] ip: sp: Oops\n", true)]
     #[case("4,9,5,-;WARNING: CPU: 0 PID: 93 Comm: x[93]: segfault at  ip  sp \n", true)]
     fn only_the_kernel_tells_of_faults(#[case] record: &str, #[case] told: bool) {
