@@ -15,7 +15,7 @@
 //! - `job`, `stdio`, `launch`, `channel`, `intermediate`: the parent's part, and how it talks with the child
 //! - `attach`, `network`, `identity`, [`cgroup`]: what the parent does for the child from outside
 //! - `child`: the child's part, with `root`, `tree`, `mounts`, `dev`, `skeleton`, [`caps`], `program`, `init`
-//! - [`net`], `unlink`, `names`: devices, addresses, routes, and namespaces by inode
+//! - `net`, `unlink`, `names`: devices, addresses, routes, and namespaces by inode
 //! - `process`, `teardown`, `running`: a container that runs, and its end
 //!
 //! For people: [`cli`] is `nsrun`, [`output`] what it prints.
@@ -43,7 +43,7 @@ mod job;
 mod launch;
 mod mounts;
 mod names;
-pub mod net;
+mod net;
 mod network;
 pub mod output;
 mod problem;

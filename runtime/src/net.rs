@@ -18,50 +18,50 @@ use netlink_packet_route::route::{
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage as Message};
 
-pub use self::address::{Address, NotAnAddress, destination};
+pub(crate) use self::address::{Address, destination};
 use self::dialogue::Dialogue;
-pub use self::facts::{Interface, Route};
+pub(crate) use self::facts::Interface;
 pub(crate) use self::gone::Gone;
 use sys::{self, Errno};
 
 /// The index of `lo`: the kernel registers it first in every network namespace.
-pub const LOOPBACK: u32 = 1;
+pub(crate) const LOOPBACK: u32 = 1;
 
 /// What is asked for must not be there yet.
 const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
 
 /// A netlink socket. It stays with the network namespace in which it was opened.
 #[derive(Debug)]
-pub struct Net(Dialogue);
+pub(crate) struct Net(Dialogue);
 
 /// A veth pair to make. veth(4)
 #[derive(Debug, Clone, Copy)]
-pub struct VethPair<'a> {
+pub(crate) struct VethPair<'a> {
     /// The end in this network namespace.
-    pub host: &'a str,
+    pub(crate) host: &'a str,
     /// The other end.
-    pub peer: &'a str,
+    pub(crate) peer: &'a str,
     /// The network namespace in which the peer is born; this one for `None`.
-    pub namespace: Option<BorrowedFd<'a>>,
+    pub(crate) namespace: Option<BorrowedFd<'a>>,
     /// Bytes, of both ends.
-    pub mtu: Option<u32>,
+    pub(crate) mtu: Option<u32>,
     /// Whether the end in this network namespace is up. The peer cannot be: veth_open() wants both ends.
-    pub up: bool,
+    pub(crate) up: bool,
 }
 
 impl Net {
     /// Opens a socket in the network namespace of this thread.
-    pub fn open() -> sys::Result<Net> {
+    pub(crate) fn open() -> sys::Result<Net> {
         Dialogue::open().map(Net)
     }
 
     /// The index of a device. `ENODEV` if there is none of that name.
-    pub fn index(&self, name: &str) -> sys::Result<u32> {
+    pub(crate) fn index(&self, name: &str) -> sys::Result<u32> {
         self.0.index(name)
     }
 
     /// Makes a veth pair with one message, and gives the index of the host's end.
-    pub fn add_veth(&self, pair: VethPair<'_>) -> sys::Result<u32> {
+    pub(crate) fn add_veth(&self, pair: VethPair<'_>) -> sys::Result<u32> {
         let mut peer = end(pair.peer, pair.mtu);
         if let Some(namespace) = pair.namespace {
             peer.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
@@ -74,39 +74,22 @@ impl Net {
         self.index(pair.host)
     }
 
-    /// Makes a dummy device.
-    pub fn add_dummy(&self, name: &str) -> sys::Result<()> {
-        let mut link = LinkMessage::default();
-        link.attributes.push(LinkAttribute::IfName(name.to_owned()));
-        link.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Dummy)]));
-        self.0.request(Message::NewLink(link), NEW)
-    }
-
-    /// Returns whether the kernel can make devices of this kind: tried, and a device may be there then.
-    pub fn makes(&self, kind: &str) -> bool {
-        let mut link = LinkMessage::default();
-        let kind = LinkInfo::Kind(InfoKind::Other(kind.to_owned()));
-        link.attributes.push(LinkAttribute::LinkInfo(vec![kind]));
-        // "Unknown device type" in rtnl_newlink(); one that is known may want more than its kind.
-        self.0.request(Message::NewLink(link), NEW) != Err(Errno::EOPNOTSUPP)
-    }
-
     /// Brings a device up or down.
-    pub fn set_link(&self, index: u32, up: bool) -> sys::Result<()> {
+    pub(crate) fn set_link(&self, index: u32, up: bool) -> sys::Result<()> {
         let mut link = device(index);
         set_up(&mut link, up);
         self.0.request(Message::SetLink(link), 0)
     }
 
     /// Sets the largest packet, in bytes.
-    pub fn set_mtu(&self, index: u32, mtu: u32) -> sys::Result<()> {
+    pub(crate) fn set_mtu(&self, index: u32, mtu: u32) -> sys::Result<()> {
         let mut link = device(index);
         link.attributes.push(LinkAttribute::Mtu(mtu));
         self.0.request(Message::SetLink(link), 0)
     }
 
     /// Moves a device into another network namespace, under that name. It loses its addresses and is down there.
-    pub fn move_link(&self, index: u32, name: &str, namespace: BorrowedFd<'_>) -> sys::Result<()> {
+    pub(crate) fn move_link(&self, index: u32, name: &str, namespace: BorrowedFd<'_>) -> sys::Result<()> {
         let mut link = device(index);
         link.attributes.push(LinkAttribute::IfName(name.to_owned()));
         link.attributes.push(LinkAttribute::NetNsFd(namespace.as_raw_fd()));
@@ -114,12 +97,12 @@ impl Net {
     }
 
     /// Deletes a device, and with it the other end of a veth pair, before it returns.
-    pub fn delete_link(&self, index: u32) -> sys::Result<()> {
+    pub(crate) fn delete_link(&self, index: u32) -> sys::Result<()> {
         self.0.request(Message::DelLink(device(index)), 0)
     }
 
     /// Gives a device an address, without a broadcast address, as ip(8) does.
-    pub fn add_address(&self, index: u32, address: Address) -> sys::Result<()> {
+    pub(crate) fn add_address(&self, index: u32, address: Address) -> sys::Result<()> {
         let mut message = AddressMessage::default();
         message.header.family = family(address.ip);
         message.header.prefix_len = address.prefix;
@@ -131,7 +114,7 @@ impl Net {
     }
 
     /// Adds a route by way of a gateway.
-    pub fn add_route(&self, to: Address, via: IpAddr) -> sys::Result<()> {
+    pub(crate) fn add_route(&self, to: Address, via: IpAddr) -> sys::Result<()> {
         let mut route = RouteMessage::default();
         route.header.address_family = family(to.ip);
         route.header.destination_prefix_length = to.prefix;
@@ -145,21 +128,10 @@ impl Net {
     }
 
     /// Every device with its addresses.
-    pub fn interfaces(&self) -> sys::Result<Vec<Interface>> {
+    pub(crate) fn interfaces(&self) -> sys::Result<Vec<Interface>> {
         let links = self.0.list(Message::GetLink(LinkMessage::default()))?;
         let addresses = self.0.list(Message::GetAddress(AddressMessage::default()))?;
         Ok(facts::interfaces(links, addresses))
-    }
-
-    /// Every route of the main table, IPv4 first.
-    pub fn routes(&self) -> sys::Result<Vec<Route>> {
-        let mut found = Vec::new();
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let mut of_family = RouteMessage::default();
-            of_family.header.address_family = family;
-            found.extend(self.0.list(Message::GetRoute(of_family))?);
-        }
-        Ok(facts::routes(found, &self.interfaces()?))
     }
 }
 
@@ -188,16 +160,6 @@ fn set_up(link: &mut LinkMessage, up: bool) {
 
 fn family(ip: IpAddr) -> AddressFamily {
     if ip.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
-}
-
-/// Every device of this thread's network namespace, with its addresses.
-pub fn interfaces() -> sys::Result<Vec<Interface>> {
-    Net::open()?.interfaces()
-}
-
-/// Every route of the main table of this thread's network namespace.
-pub fn routes() -> sys::Result<Vec<Route>> {
-    Net::open()?.routes()
 }
 
 /// Opens the netlink socket of this side when it is first needed.

@@ -17,6 +17,7 @@
 //! - [`init`], `boot`, `world`, `channel`: PID 1
 //! - `oracles`: what it looks at after each scenario
 //! - `runner`, `needs`, `actors`, `undo`, `inheritable`, `oom`, `skeleton`: one scenario
+//! - `network`: devices, addresses and routes, for all of these
 //! - `actor`, `link`, `no_reply`, `look`, `integrity`: a probe, seen from the runner
 //! - [`probe`], `order`, `ops`, `refusal`, `child`, `parse`: a probe
 #![forbid(unsafe_code)]
@@ -34,6 +35,7 @@ mod integrity;
 mod link;
 mod look;
 mod needs;
+mod network;
 mod no_reply;
 mod oom;
 mod ops;

@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::network;
 use flate2::read::GzDecoder;
-use runtime::net::Net;
 use runtime::spec::Namespace;
 use sys::probe::raw::{self, Argument};
 use sys::process::{self, Birth, Status, clone, exit};
@@ -84,7 +84,7 @@ fn has_module(name: &str) -> io::Result<bool> {
     {
         return Ok(true);
     }
-    let makes = || Net::open().is_ok_and(|net| net.makes(&name));
+    let makes = || network::makes(&name);
     let built_in = || -> io::Result<bool> {
         let option = format!("CONFIG_{}", name.to_uppercase());
         Ok(configuration()?.is_some_and(|text| sets(&text, &option)))

@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use runtime::net::Net;
+use crate::network;
 use sys::probe::files;
 use sys::probe::ipc::{self, Kind};
 use sys::{self, Errno, mount};
@@ -124,8 +124,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
 }
 
 fn remove_interface(name: &str) -> sys::Result<()> {
-    let net = Net::open()?;
-    net.delete_link(net.index(name)?)
+    network::remove(name)
 }
 
 #[cfg(test)]

@@ -6,17 +6,17 @@ use std::str::FromStr;
 
 /// An address with the length of its network's prefix: `192.168.47.11/24`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
+pub(crate) struct Address {
     /// IPv4 or IPv6.
-    pub ip: IpAddr,
+    pub(crate) ip: IpAddr,
     /// Bits.
-    pub prefix: u8,
+    pub(crate) prefix: u8,
 }
 
 /// Why a text is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an address with its prefix length, such as 192.168.47.11/24")]
-pub struct NotAnAddress(pub String);
+pub(crate) struct NotAnAddress(pub String);
 
 impl FromStr for Address {
     type Err = NotAnAddress;
@@ -40,7 +40,7 @@ impl fmt::Display for Address {
 
 /// Where a route leads by way of a gateway: to a network, or everywhere, which is `default`. `None` for a text that is neither,
 /// and for a network of the other family than the gateway's.
-pub fn destination(text: &str, via: IpAddr) -> Option<Address> {
+pub(crate) fn destination(text: &str, via: IpAddr) -> Option<Address> {
     let everywhere = match via {
         IpAddr::V4(_) => IpAddr::from(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::from(Ipv6Addr::UNSPECIFIED),

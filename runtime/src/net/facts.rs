@@ -1,42 +1,30 @@
-//! What the kernel tells of devices and routes, as plain data.
+//! What the kernel tells of devices, as plain data.
 
 use std::net::IpAddr;
 
 use netlink_packet_route::RouteNetlinkMessage as Message;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage};
 
 use super::Address;
 
 /// A network device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interface {
+pub(crate) struct Interface {
     /// Its number.
-    pub index: u32,
+    pub(crate) index: u32,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it is up (IFF_UP).
-    pub up: bool,
+    pub(crate) up: bool,
     /// Bytes.
-    pub mtu: u32,
+    pub(crate) mtu: u32,
     /// `veth`, `dummy`; `None` for `lo` and for hardware.
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// The hardware's own address, which nobody can change (IFLA_PERM_ADDRESS, Linux 5.6); most devices of software have none.
-    pub permanent: Option<Vec<u8>>,
+    pub(crate) permanent: Option<Vec<u8>>,
     /// Its addresses, in the kernel's order.
-    pub addresses: Vec<Address>,
-}
-
-/// A route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// The network; `None` is the default route.
-    pub to: Option<Address>,
-    /// The gateway.
-    pub via: Option<IpAddr>,
-    /// The name of the device.
-    pub interface: Option<String>,
+    pub(crate) addresses: Vec<Address>,
 }
 
 pub(super) fn interfaces(links: Vec<Message>, addresses: Vec<Message>) -> Vec<Interface> {
@@ -63,13 +51,6 @@ pub(super) fn interfaces(links: Vec<Message>, addresses: Vec<Message>) -> Vec<In
                 .collect(),
         })
         .collect()
-}
-
-pub(super) fn routes(routes: Vec<Message>, interfaces: &[Interface]) -> Vec<Route> {
-    let route = |message| if let Message::NewRoute(route) = message { Some(route) } else { None };
-    let routes = routes.into_iter().filter_map(route);
-    let main = routes.filter(|route| route.header.table == RouteHeader::RT_TABLE_MAIN);
-    main.map(|route| route_of(&route, interfaces)).collect()
 }
 
 fn is_up(link: &LinkMessage) -> bool {
@@ -115,30 +96,4 @@ fn address_of(message: &AddressMessage) -> Option<Address> {
         _ => None,
     });
     local.or(any).map(|ip| Address { ip, prefix })
-}
-
-fn route_of(route: &RouteMessage, interfaces: &[Interface]) -> Route {
-    let mut found = Route { to: None, via: None, interface: None };
-    for attribute in &route.attributes {
-        match attribute {
-            RouteAttribute::Destination(to) => {
-                found.to = ip_of(to).map(|ip| Address { ip, prefix: route.header.destination_prefix_length });
-            }
-            RouteAttribute::Gateway(via) => found.via = ip_of(via),
-            RouteAttribute::Oif(index) => {
-                let device = interfaces.iter().find(|device| device.index == *index);
-                found.interface = device.map(|device| device.name.clone());
-            }
-            _ => {}
-        }
-    }
-    found
-}
-
-fn ip_of(address: &RouteAddress) -> Option<IpAddr> {
-    match address {
-        RouteAddress::Inet(ip) => Some((*ip).into()),
-        RouteAddress::Inet6(ip) => Some((*ip).into()),
-        _ => None,
-    }
 }

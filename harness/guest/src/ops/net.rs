@@ -3,22 +3,21 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use runtime::net::{Address, Net};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use sys::Errno;
 use sys::probe::device;
 use sys::probe::icmp::Echo;
 
 use super::{Done, Refusal, done};
+use crate::network;
 use protocol::operation::{AddAddress, LinkDoor, SetLink};
 
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) fn interfaces() -> Done {
     let mut found = Map::new();
-    for device in Net::open()?.interfaces()? {
-        let addresses: Vec<String> = device.addresses.iter().map(ToString::to_string).collect();
-        let mut told = json!({ "up": device.up, "mtu": device.mtu, "addresses": addresses });
+    for device in network::devices()? {
+        let mut told = json!({ "up": device.up, "mtu": device.mtu, "addresses": device.addresses });
         if let Some(kind) = device.kind {
             told["kind"] = kind.into();
         }
@@ -28,11 +27,8 @@ pub(super) fn interfaces() -> Done {
 }
 
 pub(super) fn routes() -> Done {
-    let routes = Net::open()?.routes()?.into_iter().map(|route| {
-        let to = route.to.map_or_else(|| "default".to_owned(), |to| to.to_string());
-        json!({ "to": to, "via": route.via, "interface": route.interface })
-    });
-    Ok(routes.collect())
+    let routes = network::routes()?.into_iter();
+    Ok(routes.map(|it| json!({ "to": it.to, "via": it.via, "interface": it.interface })).collect())
 }
 
 /// Between two echo requests.
@@ -69,29 +65,23 @@ pub(super) fn listen(address: &str, kept: &mut Vec<TcpListener>) -> Done {
 }
 
 pub(super) fn add_dummy(name: &str) -> Done {
-    done(Net::open()?.add_dummy(name))
+    done(network::add_dummy(name))
 }
 
 pub(super) fn remove_link(name: &str) -> Done {
-    let net = Net::open()?;
-    done(net.delete_link(net.index(name)?))
+    done(network::remove(name))
 }
 
 pub(super) fn set_link(link: &SetLink) -> Done {
     match link.by {
-        LinkDoor::Netlink => {
-            let net = Net::open()?;
-            done(net.set_link(net.index(&link.interface)?, link.up))
-        }
+        LinkDoor::Netlink => done(network::set_up(&link.interface, link.up)),
         LinkDoor::Ioctl => done(device::set_up(&link.interface, link.up)),
     }
 }
 
 pub(super) fn add_address(address: &AddAddress) -> Done {
-    let net = Net::open()?;
-    let new: Address = parse(&address.address)?;
-    net.add_address(net.index(&address.interface)?, new)?;
-    Ok(Value::Null)
+    let (ip, prefix) = address.address.split_once('/').unwrap_or((&address.address, ""));
+    done(network::add_address(&address.interface, parse(ip)?, parse(prefix)?))
 }
 
 fn parse<T: std::str::FromStr>(text: &str) -> Result<T, Refusal>

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use runtime::net::Net;
+use crate::network;
 use runtime::output;
 use sys::probe::ipc;
 use sys::{self, Errno, Signal, mount, process, signal};
@@ -43,10 +43,7 @@ fn remove_one(item: &Item) -> sys::Result<()> {
         // It ends with the processes and mounts that hold it.
         Item::Namespace(_) => Ok(()),
         Item::Mount { target, .. } => mount::detach(Path::new(target)),
-        Item::Interface(name) => {
-            let net = Net::open()?;
-            net.delete_link(net.index(name)?)
-        }
+        Item::Interface(name) => network::remove(name),
         Item::Cgroup(path) => fs::remove_dir(path).map_err(|error| sys::errno_of(&error)),
         Item::Ipc { kind, id, .. } => ipc::remove(kind.kind(), *id),
         Item::File { path, .. } => remove_tree(path).map_err(|error| sys::errno_of(&error)),
