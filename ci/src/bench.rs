@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
+use bench::Options;
 use clap::ValueEnum;
-use harness::bench::{self, Options};
 use harness::progress::Progress;
 use harness::run;
 use harness::scenario;

@@ -13,14 +13,12 @@
 //! What is made of reports:
 //! - [`compare`], [`merge`], [`baseline`], [`bisect`]
 //!
-//! About nsproof itself:
-//! - [`selftest`], [`mod@bench`]
+//! How fast it is and whether its endings are true has crates of its own: `bench`, `selftest`.
 //!
 //! For all of them: [`inline`] are values as one line of TOML or JSON, [`output`] is all that is printed.
 #![forbid(unsafe_code)]
 
 pub mod baseline;
-pub mod bench;
 pub mod bisect;
 pub mod catalogue;
 pub mod compare;
@@ -38,5 +36,4 @@ pub mod report;
 pub mod repro;
 pub mod run;
 pub mod scenario;
-pub mod selftest;
 pub mod shard;

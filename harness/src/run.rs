@@ -5,16 +5,16 @@
 //!                      Testbed (all it boots with) ─▶ Source (machines) ─▶ drive ─▶ judge ─▶ report::Run
 //! ```
 
-pub(crate) mod drive;
+pub mod drive;
 mod fallback;
 mod history;
 mod keep;
 mod kernel_run;
 mod pool;
 mod queue;
-pub(crate) mod source;
+pub mod source;
 mod tap;
-pub(crate) mod testbed;
+pub mod testbed;
 mod turns;
 mod warm;
 

@@ -42,7 +42,7 @@ fn below(folder: &str) -> Vec<(String, String)> {
 #[test]
 fn every_scenario_is_right() {
     let validator = validator();
-    let folders = ["../scenarios", "../ci/tests/scenarios", "src/selftest/scenarios", "src/run/exercises"];
+    let folders = ["../scenarios", "../ci/tests/scenarios", "selftest/src/scenarios", "src/run/exercises"];
     let mut right = 0;
     for (path, text) in folders.into_iter().flat_map(below) {
         if harness::scenario::parse("x", &path, &text).is_ok() {

@@ -8,7 +8,6 @@ use harness::baseline::{Baseline, Known};
 use harness::progress::Progress;
 use harness::run::{Isolation, Options};
 use harness::scenario::{self, Scenario};
-use harness::selftest;
 use harness::shard::Shard;
 
 use vm::program;

@@ -77,9 +77,12 @@ scenario = "net/*"
 "#;
     insta::assert_snapshot!(read(&text.replace("\n[skip]\n", "")).unwrap_err());
     insta::assert_snapshot!("not_toml", read(text).unwrap_err());
-    let missing = Baseline::load(Path::new("/nonexistent"), &Known { kernels: vec![], scenarios: vec![] });
+    let missing = Baseline::load(
+        Path::new("/nonexistent/baseline.toml"),
+        &Known { kernels: vec![], scenarios: vec![] },
+    );
     let told = missing.unwrap_err().to_string();
-    assert!(told.contains("cannot read the baseline /nonexistent: No such file"), "{told}");
+    assert!(told.contains("cannot read the baseline /nonexistent/baseline.toml: No such file"), "{told}");
 }
 
 #[test]

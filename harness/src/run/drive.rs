@@ -12,26 +12,26 @@ use protocol::plan::{After, Plan, Request, Run};
 const GRACE: Duration = Duration::from_secs(10);
 
 /// What came out of a machine for one scenario.
-pub(crate) struct Driven {
+pub struct Driven {
     /// What was asked for; every event has to carry its key.
-    pub(crate) request: Run,
+    pub request: Run,
     /// Lines as they came.
-    pub(crate) lines: Vec<String>,
+    pub lines: Vec<String>,
     /// How the machine was lost, if it was.
-    pub(crate) ending: Option<Ending>,
+    pub ending: Option<Ending>,
     /// From the request to the first line.
-    pub(crate) first: Option<Duration>,
+    pub first: Option<Duration>,
     /// From the request to the last line.
-    pub(crate) duration: Duration,
+    pub duration: Duration,
 }
 
 /// A request to run a plan now.
-pub(crate) fn request(plan: Plan, after: After) -> Run {
+pub fn request(plan: Plan, after: After) -> Run {
     Run { key: random::<16>(), clock_ns: wall_clock(), seed: random::<32>(), after, plan }
 }
 
 /// Sends a plan and collects lines until the scenario's end or the machine's.
-pub(crate) fn drive(machine: &mut Machine, plan: Plan, after: After, tap: &dyn Tap) -> Driven {
+pub fn drive(machine: &mut Machine, plan: Plan, after: After, tap: &dyn Tap) -> Driven {
     let scenario = plan.scenario.clone();
     tap.begins(&scenario, machine);
     let started = Instant::now();

@@ -22,14 +22,17 @@ fn timeout(accelerator: Accelerator) -> Duration {
 const NO_PANIC: &str = "no worker panics while it starts a machine";
 
 /// Gives machines that wait for a request.
-pub(crate) enum Source {
+pub enum Source {
+    /// Clones of a template.
     Template(Box<Clones>),
+    /// A cold boot each.
     Cold(Box<Config>),
 }
 
 /// A template, and what its clones are copied from if they begin warm.
-pub(crate) struct Clones {
-    pub(crate) template: Template,
+pub struct Clones {
+    /// What they are clones of.
+    pub template: Template,
     fork_server: RwLock<Option<ForkServer>>,
     ready: Ready,
 }
@@ -43,14 +46,19 @@ impl Clones {
 }
 
 /// A machine that waits for a request, and what it said of itself.
-pub(crate) struct Guest {
-    pub(crate) machine: Machine,
-    pub(crate) ready: Ready,
+pub struct Guest {
+    /// The machine.
+    pub machine: Machine,
+    /// What it said.
+    pub ready: Ready,
 }
 
 impl Source {
     /// Boots the template if there is to be one and the cache has none.
-    pub(crate) fn open(
+    ///
+    /// # Errors
+    /// No machine got ready, or what it said of itself cannot be read.
+    pub fn open(
         isolation: Isolation,
         config: &Config,
         cache: &Cache,
@@ -68,7 +76,7 @@ impl Source {
     ///
     /// # Errors
     /// Why they cannot; they are what they were.
-    pub(crate) fn warm(&self, scenarios: usize) -> Result<(), Cold> {
+    pub fn warm(&self, scenarios: usize) -> Result<(), Cold> {
         if let Source::Template(clones) = self {
             *clones.fork_server.write().expect(NO_PANIC) =
                 Some(warm::fork_server(&clones.template, scenarios)?);
@@ -77,14 +85,14 @@ impl Source {
     }
 
     /// From here on clones begin cold.
-    pub(crate) fn cool(&self) {
+    pub fn cool(&self) {
         if let Source::Template(clones) = self {
             clones.fork_server.write().expect(NO_PANIC).take();
         }
     }
 
     /// What tells the template from others, if there is one.
-    pub(crate) fn template_key(&self) -> Option<String> {
+    pub fn template_key(&self) -> Option<String> {
         match self {
             Source::Template(clones) => Some(clones.template.key()),
             Source::Cold(_) => None,
@@ -92,7 +100,10 @@ impl Source {
     }
 
     /// A machine that nobody has used.
-    pub(crate) fn machine(&self) -> vm::Result<Guest> {
+    ///
+    /// # Errors
+    /// It does not start, or is not ready in time.
+    pub fn machine(&self) -> vm::Result<Guest> {
         match self {
             Source::Template(clones) => clones.machine(),
             Source::Cold(config) => boot(config),
@@ -101,7 +112,10 @@ impl Source {
 }
 
 /// Boots and waits for `Ready`.
-pub(crate) fn boot(config: &Config) -> vm::Result<Guest> {
+///
+/// # Errors
+/// [`Error::NotReady`] with the last lines of its console; what keeps QEMU from starting.
+pub fn boot(config: &Config) -> vm::Result<Guest> {
     let mut machine = Machine::boot(config)?;
     let line = machine
         .wait_until_ready(Instant::now() + timeout(config.accelerator))

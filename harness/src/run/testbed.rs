@@ -19,7 +19,7 @@ const MODULES: &[&str] = &["dummy", "overlay", "veth"];
 const MEMORY_MIB: u32 = 256;
 
 /// The kernel of this name.
-pub(crate) fn kernel(
+pub fn kernel(
     name: &str,
     options: &Options,
     cache: &Cache,
@@ -32,17 +32,22 @@ pub(crate) fn kernel(
 }
 
 /// A kernel, ready to be booted.
-pub(crate) struct Testbed {
+pub struct Testbed {
     /// As it was asked for.
-    pub(crate) name: String,
-    pub(crate) config: Config,
-    pub(crate) accel: accel::Chosen,
+    pub name: String,
+    /// What its machines are booted with.
+    pub config: Config,
+    /// Who executes their code, and why.
+    pub accel: accel::Chosen,
     closure: Closure,
 }
 
 impl Testbed {
     /// Fetches, packs and tries out whatever is not in the cache.
-    pub(crate) fn prepare(
+    ///
+    /// # Errors
+    /// The kernel, its modules, the initramfs or the emulator cannot be had.
+    pub fn prepare(
         name: &str,
         scenarios: &[Scenario],
         options: &Options,

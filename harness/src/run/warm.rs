@@ -22,7 +22,7 @@ const MANY: usize = 16;
 
 /// Why clones begin cold.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Cold {
+pub enum Cold {
     #[error(transparent)]
     Vm(#[from] Error),
     #[error("the exercise came to {}{}", .0.word(), .1.as_ref().map_or_else(String::new, |why| format!(": {why}")))]

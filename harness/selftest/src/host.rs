@@ -11,9 +11,9 @@ use vm::{Cache, Qemu};
 
 use super::fault::FRESH;
 use super::{Row, scenario_of};
-use crate::judge::Status;
-use crate::progress::Progress;
-use crate::run::{self, Isolation};
+use harness::judge::Status;
+use harness::progress::Progress;
+use harness::run::{self, Isolation};
 
 /// The exit code for a run that could not be had.
 const LOST: i32 = 3;

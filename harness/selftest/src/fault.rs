@@ -1,7 +1,7 @@
 //! The faults in a guest and around it, and what has to come of each.
 
-use crate::judge::Status::{self, Error, Fail, Miss, Pass, Skip};
-use crate::report::Outcome;
+use harness::judge::Status::{self, Error, Fail, Miss, Pass, Skip};
+use harness::report::Outcome;
 
 /// A scenario, and what is done to its machine.
 #[derive(Debug)]

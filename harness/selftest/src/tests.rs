@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::Outcome;
+use harness::report::Outcome;
 
 #[test]
 fn every_scenario_is_valid_and_has_a_name_of_its_own() {
@@ -14,8 +14,12 @@ fn every_scenario_is_valid_and_has_a_name_of_its_own() {
 
 fn outcome(status: Status, reason: Option<&str>) -> Outcome {
     let fault = &FRESH[0];
-    let verdict =
-        crate::judge::Verdict { status, reason: reason.map(str::to_owned), steps: Vec::new(), oracles: None };
+    let verdict = harness::judge::Verdict {
+        status,
+        reason: reason.map(str::to_owned),
+        steps: Vec::new(),
+        oracles: None,
+    };
     Outcome::new("distro", "nsrun", &scenario_of(fault), verdict, 1)
 }
 

@@ -7,7 +7,7 @@ use sys::{Signal, signal};
 use vm::Machine;
 
 use super::fault::{Act, Deed, Fault, Tampering};
-use crate::run::Tap;
+use harness::run::Tap;
 use protocol::event::{Envelope, Event};
 
 /// Stands between the run and its machines.

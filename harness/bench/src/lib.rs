@@ -1,6 +1,13 @@
 //! How fast it is: cold boots, clones, whole runs, and a container next to those of other programs.
 //!
 //! What is compared is measured in turns, within one run: a busy machine slows both sides, and their ratio holds.
+//!
+//! - `machines`, `processor`: cold boots and clones, and what they cost the processor
+//! - `runs`, `program`: whole runs, and the command as a person types it
+//! - `containers`, `stage`: containers on this machine, and what they are built of
+//! - `row`, `budget`, `report`, `table`: what was measured, what is allowed, and how it is told
+
+#![forbid(unsafe_code)]
 
 mod budget;
 mod containers;
@@ -20,10 +27,10 @@ pub use self::budget::Checked;
 pub use self::report::Report;
 pub use self::row::{Ratio, Row, Unit};
 pub use self::table::table;
-use crate::progress::Progress;
-use crate::run;
-use crate::run::testbed::Testbed;
-use crate::scenario::Scenario;
+use harness::progress::Progress;
+use harness::run;
+use harness::run::testbed::Testbed;
+use harness::scenario::Scenario;
 
 /// What to measure, and how often.
 #[derive(Debug, Clone)]

@@ -5,6 +5,11 @@
 //! Fault: a scenario, and what is done to its machine ─▶ run_tapped with a Saboteur ─▶ Outcome ─┬▶ Row
 //! host: what is done to the machine that all runs on ─▶ a run ─▶ its error ───────────────────┘
 //! ```
+//!
+//! - `fault`, `saboteur`: what is done to a scenario's machine, and who does it
+//! - `host`: what is done to the machine that all runs on
+//! - `table`: how it is told
+#![forbid(unsafe_code)]
 
 mod fault;
 mod host;
@@ -16,11 +21,11 @@ use std::ffi::OsString;
 use vm::Cache;
 use vm::initramfs::Entry;
 
-use crate::judge::Status;
-use crate::progress::Progress;
-use crate::run::{self, Isolation, testbed};
-use crate::scenario::{self, Scenario};
 use fault::{FRESH, Fault, SHARED};
+use harness::judge::Status;
+use harness::progress::Progress;
+use harness::run::{self, Isolation, testbed};
+use harness::scenario::{self, Scenario};
 use saboteur::Saboteur;
 pub use table::render;
 
@@ -112,7 +117,7 @@ fn guests(
 }
 
 fn scenario_of(fault: &Fault) -> Scenario {
-    let file = format!("harness/src/selftest/scenarios/{}.toml", fault.name);
+    let file = format!("harness/selftest/src/scenarios/{}.toml", fault.name);
     scenario::parse(fault.name, &file, fault.text).expect("a test loads them all")
 }
 

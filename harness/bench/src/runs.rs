@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::machines::{BOOT, READY};
 use super::row::{Row, Unit, find};
 use super::{Error, Lab, processor};
-use crate::judge::Status;
-use crate::run;
-use crate::run::Isolation;
-use crate::scenario::Scenario;
+use harness::judge::Status;
+use harness::run;
+use harness::run::Isolation;
+use harness::scenario::Scenario;
 
 /// Scenarios of a round: enough that its begin and end do not count, and that a round takes a few seconds.
 const BATCH: usize = 64;

@@ -94,7 +94,7 @@ pub(super) fn check(rows: &[Row], accelerator: &str) -> Vec<Checked> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::row::Unit;
+    use crate::row::Unit;
 
     fn rows(clone: f64) -> Vec<Row> {
         let row = |group, name, value| Row::of(group, name, Unit::Milliseconds, &[value]);

@@ -8,10 +8,10 @@ use vm::{Config, Machine, Phases};
 
 use super::row::{Row, Unit, find};
 use super::{Error, Lab, processor};
-use crate::isolation::Isolation;
-use crate::run::Tap;
-use crate::run::drive::drive;
-use crate::run::source::{Guest, Source, boot};
+use harness::isolation::Isolation;
+use harness::run::Tap;
+use harness::run::drive::drive;
+use harness::run::source::{Guest, Source, boot};
 use protocol::plan::After;
 
 /// Clones for each cold boot, which takes some twenty times as long.
