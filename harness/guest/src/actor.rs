@@ -1,18 +1,16 @@
 //! A process with a probe in it, seen from the runner: asked, waited for, ended.
 
-use std::fs::File;
+use std::ffi::CString;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use runtime::spec::Spec;
 use runtime::{Container, Exec, Failure, Joined, Running, Step};
 use sys::process::{self, Status};
-use sys::{Signal, errno_name};
+use sys::{Signal, errno_name, signal};
 
 use super::child::ended;
 use super::integrity::Integrity;
@@ -22,9 +20,7 @@ use super::order::{OtherUser, Reply};
 use protocol::event::Outcome;
 use protocol::operation::{Operation, WriteFile};
 
-/// This program, wherever its file is now.
-const PROGRAM: &str = "/proc/self/exe";
-/// What it is called with as a probe.
+/// What this program is called with as a probe.
 const ARGUMENTS: [&str; 2] = ["guest", "probe"];
 /// Between a process's last word and its death: on a busy host, with all of the machine's memory to give back.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -78,7 +74,7 @@ impl ActorProcess {
     ) -> Result<ActorProcess, NotBuilt> {
         let spec = Spec { args: ARGUMENTS.map(str::to_owned).to_vec(), ..spec.clone() };
         let (link, stdio) = Link::new()?;
-        let container = Container::new(&spec).program(program()?).stdio(stdio);
+        let container = Container::new(&spec).program(integrity.program()?).stdio(stdio);
         let running = container.spawn().map_err(|failure| NotBuilt::Failure(Box::new(failure)))?;
         Ok(acting(&format!("`{name}`"), Process::Container(Box::new(running)), link, integrity))
     }
@@ -90,7 +86,7 @@ impl ActorProcess {
             return Err(NoReply::Broken(format!("{} is no container", self.who)));
         };
         let (link, stdio) = Link::new()?;
-        let exec = Exec::new(ARGUMENTS).program(program()?).stdio(stdio);
+        let exec = Exec::new(ARGUMENTS).program(self.integrity.program()?).stdio(stdio);
         let joined = exec.within(running.pid(), spec.unwrap_or(running.spec()));
         let joined = joined.map_err(|failure| not_joined(who, &self.who, &failure))?;
         Ok(acting(&format!("{who} in {}", self.who), Process::Joined(joined), link, &self.integrity))
@@ -186,7 +182,7 @@ impl ActorProcess {
     /// How it ended, if it did; it is reaped then.
     pub(super) fn status(&mut self) -> Result<Option<Status>, NoReply> {
         let status = match &mut self.process {
-            Process::Host(process) => process.status(),
+            Process::Host(process) => process.status().map_err(errno_name),
             Process::Container(running) => running.try_wait().map_err(errno_name),
             Process::Joined(joined) => joined.try_wait().map_err(errno_name),
         };
@@ -268,7 +264,7 @@ impl ActorProcess {
         }
         let ActorProcess { who, process, link, .. } = self;
         let stopped = match process {
-            Process::Host(mut process) => process.end(),
+            Process::Host(mut process) => process.end().map_err(errno_name),
             Process::Container(running) => running.stop().map(drop).map_err(|failure| failure.to_string()),
             // The end of its input ends it.
             Process::Joined(mut joined) => joined.wait().map(drop).map_err(errno_name),
@@ -288,7 +284,7 @@ impl ActorProcess {
 impl Process {
     fn pid(&self) -> i32 {
         match self {
-            Process::Host(process) => process.0.id().cast_signed(),
+            Process::Host(process) => process.pid,
             Process::Container(running) => running.pid(),
             Process::Joined(joined) => joined.pid(),
         }
@@ -301,19 +297,26 @@ fn timeout(deadline: Instant) -> Duration {
 }
 
 /// A child in the runner's own namespaces. Dropped, it is killed.
-struct HostProcess(Child);
+struct HostProcess {
+    pid: i32,
+    /// Once it was reaped, its id may be another's.
+    ended: Option<Status>,
+}
 
 impl HostProcess {
-    fn status(&mut self) -> Result<Option<Status>, String> {
-        let status = self.0.try_wait().map_err(|error| error.to_string())?;
-        Ok(status.map(|status| match status.signal() {
-            Some(signal) => Status::Signaled(signal),
-            None => Status::Exited(status.code().unwrap_or_default()),
-        }))
+    fn status(&mut self) -> sys::Result<Option<Status>> {
+        if self.ended.is_none() {
+            self.ended = process::reap(Some(self.pid))?.map(|(_, status)| status);
+        }
+        Ok(self.ended)
     }
 
-    fn end(&mut self) -> Result<(), String> {
-        self.0.kill().and_then(|()| self.0.wait()).map(drop).map_err(|error| error.to_string())
+    fn end(&mut self) -> sys::Result<()> {
+        if self.status()?.is_none() {
+            signal::kill(self.pid, Signal::SIGKILL)?;
+            self.ended = Some(process::wait(self.pid)?);
+        }
+        Ok(())
     }
 }
 
@@ -330,17 +333,10 @@ fn acting(who: &str, process: Process, link: Link, integrity: &Integrity) -> Act
 }
 
 fn host(who: &str, user: Option<u32>, integrity: &Integrity) -> io::Result<ActorProcess> {
-    let (link, [input, output, error]) = Link::new()?;
-    let mut command = Command::new(PROGRAM);
-    command.arg(ARGUMENTS[1]).stdin(input).stdout(output).stderr(error);
-    if let Some(user) = user {
-        command.uid(user).gid(user);
-    }
-    Ok(acting(who, Process::Host(HostProcess(command.spawn()?)), link, integrity))
-}
-
-fn program() -> io::Result<OwnedFd> {
-    File::open(PROGRAM).map(OwnedFd::from)
+    let (link, stdio) = Link::new()?;
+    let args = ARGUMENTS.map(|text| CString::new(text).expect("a literal without a zero"));
+    let pid = process::spawn(integrity.program()?.as_fd(), &args, &stdio, user)?;
+    Ok(acting(who, Process::Host(HostProcess { pid, ended: None }), link, integrity))
 }
 
 fn not_joined(who: &str, container: &str, failure: &Failure) -> NoReply {

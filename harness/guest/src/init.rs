@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
@@ -36,6 +36,9 @@ pub const SEALED: &str = "sealed";
 /// This program's file in the initramfs.
 const FILE: &str = "/init";
 
+/// An environment for a runtime to forget: what builds containers has one, as the callers of runtimes do.
+const VARIABLE: &CStr = c"CREATOR=guest";
+
 /// Goes on as a copy of this program that nobody can write to: containers execute it as their probe, and it would otherwise be
 /// within their reach by `/proc/self/exe` (CVE-2019-5736). Returns only if that cannot be.
 pub fn seal() -> Result<Infallible, Box<dyn Error>> {
@@ -43,7 +46,8 @@ pub fn seal() -> Result<Infallible, Box<dyn Error>> {
     // Its memory is the machine's again.
     fs::remove_file(FILE)?;
     let args = [c"init".to_owned(), CString::new(SEALED)?];
-    Err(format!("execveat: {}", process::execute_descriptor(copy.as_fd(), &args, &[])).into())
+    Err(format!("execveat: {}", process::execute_descriptor(copy.as_fd(), &args, &[VARIABLE.to_owned()]))
+        .into())
 }
 
 /// Before the reason for which init ends. The host knows the line (`vm::Ending::Init`).

@@ -4,11 +4,12 @@
 //! The kernel gives a page of a private mapping that is written to a copy of its own, for good, even if it may only be read and
 //! the writing goes through `/proc/PID/mem`: `Anonymous` in `/proc/PID/smaps`, proc_pid_smaps(5).
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -31,12 +32,19 @@ pub(super) struct Integrity {
     proc: Rc<File>,
     /// Whether the scenario has a step that could write to a process's memory.
     at_risk: bool,
+    /// This program's own parts, once they were looked at.
+    ours: Rc<RefCell<Option<BTreeMap<Part, u64>>>>,
 }
 
 impl Integrity {
     /// `proc` is the root of that procfs.
     pub(super) fn new(proc: File, plan: &Plan) -> Integrity {
-        Integrity { proc: Rc::new(proc), at_risk: plan.may_write_memory() }
+        Integrity { proc: Rc::new(proc), at_risk: plan.may_write_memory(), ours: Rc::default() }
+    }
+
+    /// This program, which every probe executes: of that procfs, too, for who covers the machine's would choose another.
+    pub(super) fn program(&self) -> io::Result<OwnedFd> {
+        Ok(file::open_in(self.proc.as_fd(), OsStr::new("self/exe"))?)
     }
 
     /// Whether a program has to be looked at after each step.
@@ -47,7 +55,12 @@ impl Integrity {
     /// Whether what a process executes is what it was executed from: the program that this one executes, too. It must be
     /// alive. Yes where the kernel does not tell ([`is_told`]).
     pub(super) fn is_intact(&self, pid: i32) -> io::Result<bool> {
-        let (ours, theirs) = (self.private("self")?, self.private(&pid.to_string())?);
+        let theirs = self.private(&pid.to_string())?;
+        let mut known = self.ours.borrow_mut();
+        let ours = match &mut *known {
+            Some(ours) => ours,
+            none => none.insert(self.private("self")?),
+        };
         // What the program's own start writes to is the same here. A part that is mapped otherwise may be so to be written to.
         let same = |(part, size): (&Part, &u64)| theirs.get(part).is_some_and(|theirs| theirs <= size);
         Ok(ours.iter().all(same))
@@ -141,7 +154,8 @@ Anonymous:            16 kB
 
     /// A child that executes what this process does, and what becomes of it when `change` is done to an address of its code.
     fn is_intact_after(change: impl FnOnce(u64)) -> bool {
-        let integrity = Integrity { proc: Rc::new(File::open("/proc").unwrap()), at_risk: true };
+        let integrity =
+            Integrity { proc: Rc::new(File::open("/proc").unwrap()), at_risk: true, ours: Rc::default() };
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let line = maps.lines().find(|line| line.contains("r-xp") && line.contains("/deps/")).unwrap();
         let address = u64::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// What to do.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Order {
     /// Random, new for every order.
     pub(super) nonce: u64,
@@ -27,6 +28,7 @@ pub(super) struct OtherUser {
 
 /// What came of it.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Reply {
     /// Of the order that it answers.
     pub(super) nonce: u64,

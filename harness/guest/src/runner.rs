@@ -27,6 +27,9 @@ use protocol::plan::{Actor, After, Plan, Step};
 /// How long all that is looked at after the last step may take.
 pub(super) const LOOK: Duration = Duration::from_secs(3);
 
+/// A signal of signal(7) that has no name.
+const REAL_TIME: i32 = 40;
+
 /// What the runner tells init, a line of JSON each.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Told {
@@ -83,7 +86,9 @@ impl Runner {
         // Init's children leave no zombies, and this is one; the runtime waits for its own.
         machine::reap_children_by_hand()?;
         // As many a caller of a runtime does, by nohup(1) or without meaning to: a container that inherits it is seen to.
-        signal::ignore(Signal::SIGUSR2)?;
+        signal::ignore(Signal::SIGUSR2 as i32)?;
+        signal::ignore(REAL_TIME)?;
+        signal::block(Signal::SIGURG)?;
         let mut protection = OomProtection::new()?;
         if self.needs_are_met()? {
             self.build_containers()?;

@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use runtime::spec::Namespace;
+use runtime::spec::{Mount, Namespace};
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{Operation, Reach};
@@ -86,16 +86,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether a step could write to the memory of a process.
+    /// Whether a step could write to the memory of a process, or have a program executed that does.
     pub fn may_write_memory(&self) -> bool {
-        self.steps.iter().any(|step| step.operation.meaning().reach == Reach::Anywhere)
+        // A file that names a program for the kernel may be bound to another name.
+        let binds = |step: &Step| matches!(&step.operation, Operation::Mount(mount) if is_bind(mount));
+        self.steps.iter().any(|step| step.operation.meaning().reach == Reach::Anywhere || binds(step))
+            || self.containers.iter().any(|container| container.spec.mounts.iter().any(is_bind))
     }
 
     /// Whether it could change the machine in a way that nobody looks at afterwards: what comes next is to begin on another.
     pub fn may_change_machine(&self) -> bool {
-        let binds = |container: &NamedSpec| {
-            container.spec.mounts.iter().any(|mount| matches!(mount.kind.as_str(), "bind" | "rbind"))
-        };
+        let binds = |container: &NamedSpec| container.spec.mounts.iter().any(is_bind);
         let sets = |container: &NamedSpec| !container.spec.sysctls.is_empty();
         self.steps.iter().any(|step| step.operation.meaning().reach > Reach::Told)
             || self.containers.iter().any(|container| binds(container) || sets(container))
@@ -154,6 +155,10 @@ pub enum Need {
     /// A capability by whose operation (`exercise`) the kernel has something to guard: before 6.0 `CAP_LINUX_IMMUTABLE` has
     /// not, for tmpfs knows no file attributes.
     Capability(String),
+}
+
+fn is_bind(mount: &Mount) -> bool {
+    matches!(mount.kind.as_str(), "bind" | "rbind")
 }
 
 /// One step.

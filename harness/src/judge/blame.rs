@@ -88,14 +88,15 @@ fn ends_with(scenario: &Scenario, actor: &Actor, name: &str) -> bool {
 fn reaches(scenario: &Scenario, by: &Step, step: &Step) -> bool {
     match &by.actor {
         Actor::Host => true,
-        // No signal leaves a PID namespace, and its PID 1 is immune to those from inside.
+        // No signal leaves a PID namespace, and its PID 1 is immune to those from inside; who joined it is not.
         Actor::Container(name) => {
             let spec = scenario.containers.iter().find(|container| container.name == *name);
             let own_pids = spec.is_some_and(|container| {
                 container.spec.namespaces.contains(&Namespace::Pid) && !container.spec.init
             });
             let same_place = by.actor == step.actor;
-            !own_pids || (same_place && step.exec)
+            let inside = if same_place { step.exec } else { ends_with(scenario, &step.actor, name) };
+            !own_pids || inside
         }
     }
 }

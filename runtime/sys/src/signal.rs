@@ -34,10 +34,14 @@ pub fn block_all() -> Result<()> {
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)
 }
 
-/// Ignores a signal, and so does every program that is executed from here on, unless it is reset.
-pub fn ignore(signal: Signal) -> Result<()> {
-    // SAFETY: SIG_IGN runs no code of this process.
-    unsafe { signal::signal(signal, signal::SigHandler::SigIgn) }.map(drop)
+/// Ignores a signal by its number, and so does every program that is executed from here on, unless it is reset.
+pub fn ignore(signal: i32) -> Result<()> {
+    set_disposition(signal, libc::SIG_IGN)
+}
+
+/// Blocks a signal, and so does every program that is executed from here on, unless it is reset.
+pub fn block(signal: Signal) -> Result<()> {
+    signal::sigprocmask(SigmaskHow::SIG_BLOCK, Some(&SigSet::from(signal)), None)
 }
 
 fn is_ignored(signal: Signal) -> Result<bool> {
@@ -52,7 +56,7 @@ fn is_ignored(signal: Signal) -> Result<bool> {
 /// Every signal's default disposition, and none blocked: what a program expects to start with.
 pub fn reset() -> Result<()> {
     for signal in (1..=LAST).filter(|signal| !matches!(*signal, libc::SIGKILL | libc::SIGSTOP)) {
-        set_default(signal)?;
+        set_disposition(signal, libc::SIG_DFL)?;
     }
     signal::sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
@@ -60,17 +64,18 @@ pub fn reset() -> Result<()> {
 /// Has the end of a child be told, whatever the caller's caller ignored: with SIGCHLD ignored it is gone before anybody waits
 /// for it. To be called while there is one thread, or soon.
 pub fn keep_children() -> Result<()> {
-    set_default(libc::SIGCHLD)
+    set_disposition(libc::SIGCHLD, libc::SIG_DFL)
 }
 
-fn set_default(signal: i32) -> Result<()> {
-    // The kernel's own structure of four words: SIG_DFL, no flags, no restorer, empty mask. glibc's function refuses the
+/// Default or ignored.
+fn set_disposition(signal: i32, disposition: libc::sighandler_t) -> Result<()> {
+    // The kernel's own structure of four words: the disposition, no flags, no restorer, empty mask. glibc's function refuses the
     // signals that it keeps for itself, and those may be ignored as well as any other.
-    let default = [0u64; 4];
+    let action = [disposition as u64, 0, 0, 0];
     let none = std::ptr::null_mut::<u64>();
     let size = std::mem::size_of::<u64>();
-    // SAFETY: the kernel reads at most four words from the array; SIG_DFL runs no code of this process.
-    let set = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), none, size) };
+    // SAFETY: the kernel reads at most four words from the array; neither SIG_DFL nor SIG_IGN runs code of this process.
+    let set = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), none, size) };
     Errno::result(set).map(drop)
 }
 

@@ -19,6 +19,8 @@ use protocol::event::Outcome;
 /// How many times as long as a look where nobody is the others have until the next one: on a machine of any speed a process
 /// that joins is looked at a few times on its way, and is not kept from it.
 const PAUSES: u32 = 4;
+/// A look that took longer was interrupted.
+const LONGEST: Duration = Duration::from_millis(1);
 /// So many numbers may be passed over.
 const AHEAD: i32 = 4;
 /// The descriptors that every program has are what its creator gave it.
@@ -58,7 +60,8 @@ pub(super) fn watch() -> Result<Watch, Refusal> {
 impl Watch {
     /// What was seen until now; the child ends.
     pub(super) fn end(mut self) -> Done {
-        self.stream.get_mut().write_all(b"\n")?;
+        // One that is gone says no more, and that is told.
+        let _ = self.stream.get_mut().write_all(b"\n");
         let seen: Seen = serde_json::from_value(self.hear()?)?;
         process::wait(self.child)?;
         Ok(json!({ "joined": seen.joined.len(), "refused": seen.refused, "reached": seen.reached }))
@@ -88,7 +91,7 @@ fn look(mut parent: UnixStream) -> io::Result<()> {
     };
     tell(&mut parent, Ok(Value::Null))?;
     parent.set_nonblocking(true)?;
-    let (mut seen, mut shortest) = (Seen::default(), Duration::MAX);
+    let (mut seen, mut shortest) = (Seen::default(), LONGEST);
     loop {
         match parent.read(&mut [0]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -148,28 +148,90 @@ fn fault(record: &str) -> Option<String> {
     // What a process writes to /dev/kmsg never has the kernel's own facility, 0.
     let from_kernel = priority >> 3 == 0;
     // A record of several lines comes in one, its line ends escaped. kmsg(4)
-    let mut lines = text.lines().next()?.split("\\x0a");
-    let told = lines.find(|line| !is_of_a_program(line) && FAULTS.iter().any(|word| line.contains(word)))?;
-    from_kernel.then(|| told.to_owned())
+    let text = text.lines().next()?;
+    let told = text.split("\\x0a").find(|line| FAULTS.iter().any(|word| line.contains(word)))?;
+    (from_kernel && !quotes(text)).then(|| told.to_owned())
+}
+
+/// What stands before a name that a program chose, in messages of a sound kernel. In fs/exec.c, fs/fs_parser.c, fs/fs_context.c,
+/// mm/oom_kill.c, mm/memcontrol.c, lib/dump_stack.c, kernel/sched/core.c, kernel/capability.c
+const QUOTING: &[&str] = &[
+    "process '",
+    "Memory cgroup out of memory: Killed process ",
+    "Out of memory: Killed process ",
+    "oom-kill:constraint=",
+    "oom_reaper: reaped process ",
+    "Memory cgroup stats for ",
+    "memory: usage ",
+    "Tasks in ",
+    "Task in ",
+    "CPU: ",
+    "task:",
+    "warning: process `",
+    "warning: `",
+    "capability: warning: `",
+];
+
+/// What stands between such names, or after one.
+const QUOTED: &[&str] = &[
+    // Of a mount, its options and their values.
+    ": Unknown parameter '",
+    ": Bad value for '",
+    ": Unexpected value for '",
+    ": Invalid value for '",
+    // Of a process.
+    " invoked oom-killer: ",
+    // Of a network device.
+    ": renamed from ",
+    ": link becomes ready",
+    " promiscuous mode",
+    " allmulticast mode",
+    ") entered ",
+];
+
+/// Whether a message of a sound kernel is about something that a program chose the name of, such as itself: what is taken for
+/// a fault in it may be that name. A fault's own first line is never such a message.
+fn quotes(text: &str) -> bool {
+    let text = text.strip_prefix("traps: ").unwrap_or(text);
+    QUOTING.iter().any(|words| text.starts_with(words))
+        || QUOTED.iter().any(|words| text.contains(words))
+        // The name of a task that hangs comes early, too. kernel/hung_task.c
+        || (begins_with_a_process(text) && !text.contains(" blocked for more than "))
+        || is_row_of_tasks(text)
 }
 
 /// The longest name of a process. TASK_COMM_LEN in include/linux/sched.h, without its NUL
 const NAME: usize = 15;
 
-/// Whether the line tells of a program that was ended for a fault of its own: `probe[93]: segfault at 0 ip …`, and on x86
-/// `traps: probe[93] general protection fault ip:…`, `traps: probe[93] trap invalid opcode ip:…`. The name is the program's
-/// choice, but too short to hide a fault of the kernel behind it. show_signal_msg in arch/x86/mm/fault.c, do_trap_no_signal
-/// and exc_general_protection in arch/x86/kernel/traps.c
-fn is_of_a_program(line: &str) -> bool {
-    let is_process = |text: &str| {
-        let Some((name, pid)) = text.rsplit_once('[') else { return false };
-        name.len() <= NAME && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let follows = |line: &str, words: &str| line.match_indices(words).any(|(at, _)| is_process(&line[..at]));
-    match line.strip_prefix("traps: ") {
-        Some(line) => line.contains(" ip:") && line.contains(" sp:") && follows(line, "] "),
-        None => line.contains(" ip ") && line.contains(" sp ") && follows(line, "]: segfault at "),
+/// `probe[93]: segfault at 0 ip …`, `probe[93] general protection fault ip:…`, `probe[93] bad frame in rt_sigreturn …`,
+/// `probe (93): drop_caches: 3`, `probe/93: …`: a name is too short to hide a fault of the kernel behind it.
+fn begins_with_a_process(text: &str) -> bool {
+    text.char_indices().any(|(at, mark)| {
+        let id = match mark {
+            '[' | '(' | '/' if at <= NAME + 1 => &text[at + 1..],
+            _ => return false,
+        };
+        let digits = id.bytes().take_while(u8::is_ascii_digit).count();
+        let closed = |end: char| id[digits..].starts_with(end);
+        digits > 0
+            && match mark {
+                '[' => closed(']'),
+                '(' => closed(')'),
+                _ => closed(':') || closed(' '),
+            }
+    })
+}
+
+/// `[     93]     0    93   1234 … probe`: the table of those that may be killed for want of memory. ` S   probe    93 …`: that
+/// of those that may run. kernel/sched/debug.c
+fn is_row_of_tasks(text: &str) -> bool {
+    if let [b' ' | b'>', b'A'..=b'Z', b' ', ..] = text.as_bytes() {
+        return true;
     }
+    text.strip_prefix('[').and_then(|row| row.split_once(']')).is_some_and(|(pid, _)| {
+        let pid = pid.trim_start();
+        !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -185,6 +247,7 @@ mod tests {
     // Facility 1: a process wrote it.
     #[case("12,9,5,-;WARNING: not the kernel\n", false)]
     #[case("no record", false)]
+    // What the user chose is quoted.
     #[case(
         "6,9,5,-;traps: probe[93] general protection fault ip:401f2a sp:7ffe error:0 in init[400000+1000]\n",
         false
@@ -195,13 +258,42 @@ mod tests {
     )]
     #[case("6,9,5,-;traps: BUG: x[y] [1][93] trap divide error ip:401f2a sp:7ffe error:0\n", false)]
     #[case("6,9,5,-;Oops[93]: segfault at 0 ip 0000 sp 7ffe error 4 in init[400000+1000]\n", false)]
-    // What a program's name cannot be made to look like.
+    #[case(
+        "6,9,5,-;BUG: x[89] bad frame in rt_sigreturn frame:00000000 ip:401f2a sp:7ffe orax:ffff\n",
+        false
+    )]
+    #[case("6,9,5,-;WARNING: (89): drop_caches: 3\n", false)]
+    #[case("4,9,5,-;process 'BUG: x' launched '/nope' with NULL argv: empty string added\n", false)]
+    #[case("4,9,5,-;process 'x\\x0aBUG: x' launched '/BUG: y' with NULL argv: empty string added\n", false)]
+    #[case("3,9,5,-;tmpfs: Unknown parameter 'Oops'\n", false)]
+    #[case("6,9,5,-;IPv6: ADDRCONF(NETDEV_CHANGE): Oops0: link becomes ready\n", false)]
+    #[case("6,9,5,-;WARNING: renamed from x\n", false)]
+    #[case(
+        "4,9,5,-;BUG: y invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0\n",
+        false
+    )]
+    #[case("3,9,5,-;Memory cgroup out of memory: Killed process 93 (BUG: y) total-vm:10kB\n", false)]
+    #[case("6,9,5,-;[     93]     0    93      123        7    45056        0             0 BUG: y\n", false)]
+    #[case(
+        "6,9,5,-;task:Oops            state:S stack:0     pid:93    ppid:1      flags:0x00000006\n",
+        false
+    )]
+    #[case("4,9,5,-; S            Oops    84      1587.020972        22   120\n", false)]
+    #[case("4,9,5,-;CPU: 0 PID: 93 Comm: BUG: y Not tainted 6.1.0 #1\n", false)]
+    // A fault is one, whatever the program is called that it happened to.
     #[case(
         "0,9,5,-;general protection fault, probably for non-canonical address 0xdead: 0000 [#1] PREEMPT\n",
         true
     )]
-    #[case("0,9,5,-;traps: PANIC: double fault, error_code: 0x0 in x[93] ip: sp: Oops\n", true)]
-    #[case("4,9,5,-;WARNING: CPU: 0 PID: 93 Comm: x[93]: segfault at  ip  sp \n", true)]
+    #[case("0,9,5,-;Oops: 0002 [#1] PREEMPT SMP NOPTI\n", true)]
+    #[case("3,9,5,-;INFO: task x[93]: y:93 blocked for more than 120 seconds.\n", true)]
+    #[case("0,9,5,-;watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [swapper/0:1]\n", true)]
+    #[case("3,9,5,-;rcu: INFO: rcu_sched self-detected stall on CPU\n", true)]
+    #[case("4,9,5,-;WARNING: CPU: 0 PID: 93 at kernel/fork.c:1 copy_process+0x1/0x2\n", true)]
+    #[case("4,9,5,-;WARNING: possible circular locking dependency detected\n", true)]
+    #[case("4,9,5,-;BUG: KASAN: use-after-free in x+0x1/0x2\n", true)]
+    #[case("3,9,5,-;BUG: sleeping function called from invalid context at x.c:1\n", true)]
+    #[case("4,9,5,-;kernel BUG at kernel/cred.c:100!\n", true)]
     fn only_the_kernel_tells_of_faults(#[case] record: &str, #[case] told: bool) {
         assert_eq!(fault(record).is_some(), told);
     }

@@ -130,6 +130,10 @@ const KILLERS: &[&str] =
 /// Files that end processes when they are written to. Documentation/admin-guide/cgroup-v2.rst, sysrq.rst
 const LETHAL: &[&str] = &["cgroup.kill", "sysrq-trigger"];
 
+/// Files that name a program for the kernel to execute, wherever they are mounted.
+const RUN: &[&str] =
+    &["core_pattern", "modprobe", "hotplug", "poweroff_cmd", "uevent_helper", "release_agent", "register"];
+
 impl Meaning<'_> {
     const PLAIN: Self = Meaning {
         container: None,
@@ -171,7 +175,11 @@ impl Operation {
             | Operation::Joins
             | Operation::RemoveLink(_) => plain,
             Operation::SetLink(_) | Operation::AddAddress(_) => Meaning { reach: Reach::Machine, ..plain },
-            Operation::Process | Operation::Execute(_) => of(About::Process),
+            Operation::Process => of(About::Process),
+            // A scenario may have written the program itself.
+            Operation::Execute(_) => {
+                Meaning { ends: Ends::ReachableOrActor, reach: Reach::Anywhere, ..of(About::Process) }
+            }
             Operation::Pids => of(About::Processes),
             Operation::Status(subject) => Meaning { container: subject.named("status"), ..of(About::Status) },
             Operation::Namespaces(subject) => {
@@ -237,10 +245,10 @@ impl WriteFile {
             |names: &[&str]| self.path.file_name().is_some_and(|name| names.iter().any(|is| *is == name));
         let ends = if is_one_of(LETHAL) { Ends::Anybody } else { Ends::Nobody };
         let reach = match () {
-            // proc_pid_mem(5)
-            () if is_one_of(&["mem"]) => Reach::Anywhere,
-            // procfs and sysfs, wherever they are mounted.
-            () if self.path.iter().any(|part| part == "proc" || part == "sys") => Reach::Machine,
+            // procfs and sysfs, wherever they are mounted: proc_pid_mem(5), and the programs that the kernel itself executes,
+            // core(5), `modprobe` and `hotplug` of proc_sys_kernel(5), `uevent_helper`.
+            () if self.path.iter().any(|part| part == "proc" || part == "sys") => Reach::Anywhere,
+            () if is_one_of(&["mem"]) || is_one_of(RUN) => Reach::Anywhere,
             () => Reach::Told,
         };
         Meaning { ends, reach, ..plain }

@@ -95,7 +95,7 @@ pub fn forget_input(terminal: impl AsFd) -> Result<()> {
 
 /// Children leave no zombies: the kernel reaps them, orphans that this process inherits as PID 1 included. wait(2), NOTES
 pub fn reap_children_unseen() -> Result<()> {
-    ignore(Signal::SIGCHLD)
+    ignore(Signal::SIGCHLD as i32)
 }
 
 /// Undoes [`reap_children_unseen`] in a child, which inherits it.
