@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::network;
 use flate2::read::GzDecoder;
 use runtime::spec::Namespace;
+use sys::probe::machine;
 use sys::probe::raw::{self, Argument};
 use sys::process::{self, Birth, Status, clone, exit};
 use sys::{Errno, Signal, mount, signal};
@@ -38,9 +39,15 @@ pub(super) fn unmet(need: &Need) -> io::Result<Option<String>> {
         }
         Need::Config(option) => match configuration()? {
             Some(text) => (sets(&text, option), format!("the kernel was built without {option}")),
-            None => {
-                (false, format!("{option} is not known: there is no /proc/config.gz (CONFIG_IKCONFIG_PROC)"))
-            }
+            None => match without_configuration(option) {
+                Some(met) => {
+                    (met, format!("the kernel has no {option}: clock_getres(2) gives more than 1 ns"))
+                }
+                None => (
+                    false,
+                    format!("{option} is not known: there is no /proc/config.gz (CONFIG_IKCONFIG_PROC)"),
+                ),
+            },
         },
         Need::Capability(name) => match ops::cannot_exercise(name) {
             Some(reason) => (false, reason),
@@ -108,6 +115,12 @@ fn configuration() -> io::Result<Option<String>> {
     let mut text = String::new();
     GzDecoder::new(file).read_to_string(&mut text)?;
     Ok(Some(text))
+}
+
+/// What the running kernel tells of an option by what it does, if it does.
+fn without_configuration(option: &str) -> Option<bool> {
+    // hrtimer_get_res() in kernel/time/hrtimer.c
+    (option == "CONFIG_HIGH_RES_TIMERS").then(|| machine::clock_resolution() == Ok(Duration::from_nanos(1)))
 }
 
 /// Whether an option is `y` or `m`. A module would have been packed and loaded, had it been there.

@@ -35,6 +35,12 @@ enum Made {
 impl Undo {
     /// Remembers what the operation is about to make.
     pub(super) fn before(&mut self, operation: &Operation) {
+        // The step takes away itself what an earlier one mounted: what is mounted below that stays.
+        if let Operation::Umount(path) = operation {
+            let earlier =
+                self.0.iter().rposition(|made| matches!(made, Made::Mount(target) if target == path));
+            earlier.map(|index| self.0.remove(index));
+        }
         let made = match operation.meaning().leaves {
             Leaves::Nothing => None,
             Leaves::File(path) => first_missing(path).or_else(|| kept(path)),

@@ -200,6 +200,28 @@ mod tests {
 
     use super::*;
 
+    /// Whether a probe's program is looked at after each step of a plan with this one.
+    fn is_risk(operation: &str) -> bool {
+        let operation = serde_json::from_str(operation).unwrap();
+        let step = Step { actor: Actor::Host, exec: false, operation };
+        Plan { steps: vec![step], ..serde_json::from_str(PLAN).unwrap() }.may_write_memory()
+    }
+
+    const PLAN: &str = r#"{ "scenario": "x", "needs": [], "containers": [], "steps": [], "deadline-ms": 1 }"#;
+
+    #[test]
+    fn what_may_change_a_probes_program_is_a_risk() {
+        assert!(is_risk(r#"{ "execute": "/x" }"#));
+        assert!(is_risk(r#"{ "syscall": { "name": "getpid", "args": [] } }"#));
+        assert!(is_risk(r#"{ "write": { "path": "/x/proc/1/mem", "text": "" } }"#));
+        assert!(is_risk(r#"{ "write": { "path": "/proc/sys/kernel/core_pattern", "text": "|/x" } }"#));
+        assert!(is_risk(r#"{ "write": { "path": "/y/core_pattern", "text": "|/x" } }"#));
+        assert!(is_risk(r#"{ "mount": { "type": "bind", "source": "/proc/sys/kernel", "target": "/y" } }"#));
+        assert!(!is_risk(r#"{ "write": { "path": "/x", "text": "" } }"#));
+        assert!(!is_risk(r#"{ "mount": { "type": "tmpfs", "target": "/y" } }"#));
+        assert!(!is_risk(r#""hostname""#));
+    }
+
     #[test]
     fn what_is_as_by_default_is_not_sent() {
         let spec = Spec {

@@ -1,6 +1,6 @@
 //! `nsrun exec`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use super::terminal::Terminal;
 use crate::caps::short;
 use crate::exec::{Exec, Joined};
 use crate::spec::{Capabilities, Resource, Rlimit, Spec};
-use sys::{self, credentials, signal, terminal};
+use sys::{self, credentials, descriptor, signal, terminal};
 
 /// Run a program in the container of a process.
 #[derive(Debug, Args)]
@@ -41,6 +41,8 @@ impl ExecCommand {
     pub(super) fn run(self) -> Result<i32, Message> {
         // The container's own builder may be another, and none of its processes ends with this one.
         signal::block_all()?;
+        // Whoever may trace what joins (CAP_SYS_PTRACE) reaches what that has open.
+        descriptor::close_inherited(&BTreeSet::new())?;
         protect::go_on_sealed()?;
         let interactive = terminal::is_terminal(std::io::stdin());
         let mut container = of_process(self.pid)?;

@@ -15,7 +15,7 @@ use crate::output;
 use crate::spec::Namespace;
 use crate::step::Side;
 use crate::trace::Trace;
-use sys::signal;
+use sys::{descriptor, signal};
 
 /// Build a container and run a program in it.
 #[derive(Debug, Args)]
@@ -32,6 +32,7 @@ impl Run {
         let spec = self.flags.into_spec()?;
         // From here on no signal ends this process: one that comes during set-up undoes that, a later one is the program's.
         signal::block_all()?;
+        descriptor::close_inherited(&spec.keep_fds)?;
         if protect::is_needed(&spec) {
             protect::go_on_sealed()?;
         }

@@ -1,5 +1,6 @@
 //! File descriptors: inheritance, copies. close_range(2), fcntl(2), dup3(2).
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, fcntl};
@@ -81,6 +82,12 @@ pub fn close_from(first: RawFd) -> Result<()> {
         Err(Errno::ENOSYS) => each_open(|fd| if fd >= first { close(fd) } else { Ok(()) }),
         other => other.map(drop),
     }
+}
+
+/// Closes every descriptor that is neither a standard one nor in `kept`: what a caller left open. For a program that has opened
+/// nothing yet.
+pub fn close_inherited(kept: &BTreeSet<RawFd>) -> Result<()> {
+    each_open(|fd| if fd < 3 || kept.contains(&fd) { Ok(()) } else { close(fd) })
 }
 
 fn close(fd: RawFd) -> Result<()> {

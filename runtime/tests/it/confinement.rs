@@ -141,6 +141,22 @@ fn descriptors_are_closed_but_for_those_to_keep() {
     assert!(kept.contains("/usr\n") && !kept.contains("/etc\n"), "{kept}");
 }
 
+/// Whoever may trace nsrun's processes would reach them (CVE-2016-9962).
+#[rstest]
+#[case::run("run")]
+#[case::exec("exec $$")]
+fn nsrun_itself_keeps_nothing_of_its_callers_open(#[case] command: &str) {
+    if !need(Need::Root) {
+        return;
+    }
+    let script = format!(
+        "exec 8</etc 77</usr; {} {command} -- /bin/sh -c 'for fd in /proc/$PPID/fd/*; do readlink $fd; done'",
+        nsrun()
+    );
+    let said = Said::of(std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap()).ok();
+    assert!(said.contains("pipe:") && !said.contains("/etc\n") && !said.contains("/usr\n"), "{said}");
+}
+
 #[test]
 fn a_descriptor_to_keep_must_be_open() {
     if !need(Need::Root) {

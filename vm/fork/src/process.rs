@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 /// What is killed when a process is not to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Extent {
-    /// It has no children.
+    /// It has no children, but a wrapper that waits for the program.
     Alone,
     /// It leads a process group.
     Group,
@@ -60,7 +60,14 @@ impl Process {
                 return Ok(status);
             }
             match self.extent {
-                Extent::Alone => kill(self.pid, Signal::SIGKILL)?,
+                Extent::Alone => {
+                    let wrapped = children(self.pid);
+                    kill(self.pid, Signal::SIGKILL)?;
+                    for child in wrapped {
+                        // One that ended with its wrapper is what is wanted.
+                        let _ = kill(child, Signal::SIGKILL);
+                    }
+                }
                 Extent::Group => killpg(self.pid, Signal::SIGKILL)?,
             }
             self.look(WaitPidFlag::empty())?;
@@ -90,9 +97,40 @@ impl Process {
     }
 }
 
+/// The children of a process, none where the kernel does not tell: of a script that runs the program without `exec`.
+/// proc_pid_task(5), CONFIG_PROC_CHILDREN
+fn children(pid: Pid) -> Vec<Pid> {
+    let listed = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    listed.split_whitespace().filter_map(|pid| pid.parse().ok().map(Pid::from_raw)).collect()
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // A timeout of zero kills at once, and waits: no process and no zombie stays. There is nobody left to tell.
         let _ = self.wait(Duration::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_wrapper_runs_ends_with_it() {
+        let mut wrapper = std::process::Command::new("sh");
+        wrapper.args(["-c", "sleep 1000; true"]);
+        let pid = Pid::from_raw(wrapper.spawn().unwrap().id().cast_signed());
+        let mut process = Process::alone(pid);
+        let until = Instant::now() + Duration::from_secs(10);
+        while children(pid).is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let wrapped = children(pid);
+        process.wait(Duration::ZERO).unwrap();
+        let state = |pid: &Pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        while wrapped.iter().any(|pid| !state(pid).is_empty() && !state(pid).contains(") Z ")) {
+            assert!(Instant::now() < until, "it runs on");
+        }
+        assert_eq!(wrapped.len(), 1);
     }
 }

@@ -56,6 +56,9 @@ pub(super) fn private(root: &Path) -> Result<PathBuf> {
     Ok(real)
 }
 
+/// inode(7)
+const STICKY: u32 = 0o1000;
+
 /// An error if it is another user's, or if others may write to it: what is in there may be theirs.
 fn belongs_to_us(root: &Path, data: &Metadata) -> Result<()> {
     let us = geteuid().as_raw();
@@ -68,8 +71,14 @@ fn belongs_to_us(root: &Path, data: &Metadata) -> Result<()> {
             "others may write to it (mode {:04o}), so what is in it may be theirs",
             data.mode() & 0o7777
         );
-        let way_out = format!("if it is not, `chmod 700 {}`; or {OF_ITS_OWN}", root.display());
-        return Err(Error::unusable(root, reason, way_out));
+        // One that is meant for all users stays so: /tmp.
+        let is_for_all = data.mode() & STICKY != 0;
+        let tightened = format!("if it is not, `chmod 700 {}`; or {OF_ITS_OWN}", root.display());
+        return Err(Error::unusable(
+            root,
+            reason,
+            if is_for_all { OF_ITS_OWN.to_owned() } else { tightened },
+        ));
     }
     Ok(())
 }
@@ -112,8 +121,9 @@ pub(super) fn lock_file(path: &Path) -> io::Result<File> {
         .open(path)
         .map_err(|error| match fs::symlink_metadata(path) {
             Ok(there) if there.is_symlink() => {
-                io::Error::new(error.kind(), "it is a symbolic link, and a lock's is not followed")
+                io::Error::new(error.kind(), "it is a symbolic link, and a lock's is not followed: delete it")
             }
+            Ok(there) if there.is_dir() => io::Error::new(error.kind(), "it is a folder: delete it"),
             _ => error,
         })
 }
@@ -236,8 +246,9 @@ mod tests {
         symlink(&precious, &link).unwrap();
         assert_eq!(
             lock_file(&link).unwrap_err().to_string(),
-            "it is a symbolic link, and a lock's is not followed"
+            "it is a symbolic link, and a lock's is not followed: delete it"
         );
+        assert_eq!(lock_file(folder.path()).unwrap_err().to_string(), "it is a folder: delete it");
         drop(lock_file(&precious).unwrap());
         assert_eq!(fs::read_to_string(&precious).unwrap(), "text");
         let new = folder.path().join("new");

@@ -74,8 +74,10 @@ fn a_lock_that_is_a_link_is_named() {
     symlink("/nowhere", &link).unwrap();
     let mut xtask = command(&["cache"]);
     let told = said(&xtask.env("NSPROOF_CACHE", cache.path()).assert().code(3));
-    let reason =
-        format!("cannot open {}: it is a symbolic link, and a lock's is not followed", link.display());
+    let reason = format!(
+        "cannot open {}: it is a symbolic link, and a lock's is not followed: delete it",
+        link.display()
+    );
     assert!(told.contains(&reason), "{told}");
 }
 

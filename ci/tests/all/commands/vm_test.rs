@@ -51,6 +51,14 @@ impl Ran {
 }
 
 #[test]
+fn who_covers_proc_does_not_choose_the_next_probe() {
+    let folder = TempDir::new().unwrap();
+    let scenario = folder.path().join("covered.toml");
+    std::fs::write(&scenario, include_str!("../../scenarios/covered-proc.toml")).unwrap();
+    vm_test(&[scenario.to_str().unwrap()]).assert(0, &["1 pass"]);
+}
+
+#[test]
 fn a_program_that_crashes_is_no_fault_of_the_kernel() {
     let folder = TempDir::new().unwrap();
     let scenario = folder.path().join("crash.toml");

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use nix::kmod::{self, ModuleInitFlags};
 use nix::sys::reboot::{self, RebootMode};
@@ -9,7 +10,7 @@ use nix::sys::signal::{self, SigHandler, Signal};
 use nix::sys::termios::{self, ControlFlags, FlushArg, SetArg};
 use nix::sys::time::TimeSpec;
 use nix::sys::utsname;
-use nix::time::{ClockId, clock_settime};
+use nix::time::{ClockId, clock_getres, clock_settime};
 
 use super::super::signal::ignore;
 use super::super::{Errno, Result};
@@ -122,4 +123,10 @@ pub fn restart() -> Errno {
 pub fn kernel_log() -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg")
+}
+
+/// The resolution of CLOCK_MONOTONIC. clock_getres(2)
+pub fn clock_resolution() -> Result<Duration> {
+    let resolution = clock_getres(ClockId::CLOCK_MONOTONIC)?;
+    Ok(resolution.into())
 }
