@@ -56,9 +56,6 @@ pub(super) fn private(root: &Path) -> Result<PathBuf> {
     Ok(real)
 }
 
-/// inode(7)
-const STICKY: u32 = 0o1000;
-
 /// An error if it is another user's, or if others may write to it: what is in there may be theirs.
 fn belongs_to_us(root: &Path, data: &Metadata) -> Result<()> {
     let us = geteuid().as_raw();
