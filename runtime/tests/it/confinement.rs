@@ -120,7 +120,9 @@ fn a_working_directory_outside_of_the_root_is_refused() {
     let path = skeleton.path().to_str().unwrap();
     let flags = ["--mount", "--pid", "--proc", "--skeleton", path, "--cwd", &way_out];
     let said = run(&flags, "true").failed(125);
-    assert!(said.contains("working-directory") && said.contains(": ENOENT"), "{said}");
+    // The number is nobody's, or one of nsrun's own sockets.
+    let nowhere = said.contains(": ENOENT") || said.contains(": ENOTDIR");
+    assert!(said.contains("working-directory") && nowhere, "{said}");
 }
 
 #[test]
@@ -149,9 +151,10 @@ fn nsrun_itself_keeps_nothing_of_its_callers_open(#[case] command: &str) {
     if !need(Need::Root) {
         return;
     }
-    let script = format!("exec 8</etc 77</usr; {} {command} -- /bin/sh -c 'ls /proc/$PPID/fd'", nsrun());
+    let script = format!("exec 8</etc 9</usr; {} {command} -- /bin/sh -c 'ls /proc/$PPID/fd'", nsrun());
     let said = Said::of(std::process::Command::new("/bin/sh").args(["-c", &script]).output().unwrap()).ok();
-    assert!(said.starts_with("0\n1\n2\n") && !said.contains("8\n") && !said.contains("77\n"), "{said}");
+    // It has opened some by then, with lower numbers.
+    assert!(said.starts_with("0\n1\n2\n") && said.lines().all(|fd| !matches!(fd, "8" | "9")), "{said}");
 }
 
 #[test]
