@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -18,6 +19,9 @@ const SEALS: SealFlag = SealFlag::F_SEAL_SEAL
 /// The file may be executed. Linux 6.3; without it a warning in the kernel log, or what `vm.memfd_noexec` says.
 const MFD_EXEC: MFdFlags = MFdFlags::from_bits_retain(0x0010);
 
+/// How often a seal is asked for that the kernel is too busy for, each time a millisecond later: for a second.
+const TRIES: u64 = 45;
+
 /// Returns an executable file with that content that nobody can write to, whoever gets hold of it: root has no way round a seal.
 ///
 /// # Errors
@@ -31,8 +35,18 @@ pub fn sealed(name: &CStr, content: &mut impl Read) -> Result<OwnedFd> {
     }?;
     let mut file = File::from(file);
     io::copy(content, &mut file).map_err(|error| errno_of(&error))?;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(SEALS))?;
-    Ok(file.into())
+    let mut pause = 0;
+    loop {
+        match fcntl(&file, FcntlArg::F_ADD_SEALS(SEALS)) {
+            // A page is looked at just now by the kernel itself, which moves pages or writes them out: memfd_wait_for_pins in
+            // mm/memfd.c waits for 150 ms.
+            Err(Errno::EBUSY) if pause < TRIES => {
+                pause += 1;
+                std::thread::sleep(Duration::from_millis(pause));
+            }
+            other => return other.map(|_| file.into()),
+        }
+    }
 }
 
 /// Returns a sealed copy of a program.

@@ -299,6 +299,7 @@ fn with_a_umask_of_0_nothing_is_made_that_everybody_can_write_to() {
 const WATCHER: &str = "own=$(grep ^CapEff /proc/self/status); echo ready; { sleep 15; echo unseen; } &
     while :; do for process in /proc/[0-9]*; do
         read name <$process/comm && case $name in NAME) true;; *) false;; esac || continue
+        grep -q MARK $process/cmdline || continue
         test \"$(grep ^CapEff $process/status)\" = \"$own\" || continue
         (exec 3<$process/mem) && echo open || echo refused
         exec sleep 60
@@ -321,13 +322,16 @@ fn until_it_is_its_program_it_cannot_be_traced(
     }
     // What execveat(2) calls a program without a path differs from kernel to kernel.
     let name = if call == "execve" { "memfd:launcher | [0-9] | [0-9][0-9]" } else { "nsrun" };
-    let mut container = Background::script(flags, &WATCHER.replace("NAME", name));
+    // On a host there may be others of that name.
+    let mark = format!("{call}-{}", command.replace(' ', "-"));
+    let watcher = WATCHER.replace("NAME", name).replace("MARK", &mark);
+    let mut container = Background::script(flags, &watcher);
     let command = command.replace("PID", &container.pid.to_string());
     // It waits in that call. strace traces it too, which does not keep its memory from being opened.
     let mut joining = std::process::Command::new("strace");
     joining.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
     joining.args(["-e", &format!("inject={call}:delay_enter=700000")]);
-    joining.arg(nsrun()).args(command.split(' ')).args(["--", "/bin/true"]);
+    joining.arg(nsrun()).args(command.split(' ')).args(["--", "/bin/true", &mark]);
     joining.stdin(Stdio::null());
     let output = joining.output().expect("strace(1) runs: apt-get install strace");
     assert_eq!(Said::of(output).ok(), "");

@@ -176,10 +176,7 @@ impl Operation {
             | Operation::RemoveLink(_) => plain,
             Operation::SetLink(_) | Operation::AddAddress(_) => Meaning { reach: Reach::Machine, ..plain },
             Operation::Process => of(About::Process),
-            // A scenario may have written the program itself.
-            Operation::Execute(_) => {
-                Meaning { ends: Ends::ReachableOrActor, reach: Reach::Anywhere, ..of(About::Process) }
-            }
+            Operation::Execute(_) => program(of(About::Process)),
             Operation::Pids => of(About::Processes),
             Operation::Status(subject) => Meaning { container: subject.named("status"), ..of(About::Status) },
             Operation::Namespaces(subject) => {
@@ -285,6 +282,11 @@ impl Kill {
             None => Ends::Reachable,
         }
     }
+}
+
+/// Of a program that the scenario may have written itself.
+fn program(plain: Meaning<'_>) -> Meaning<'_> {
+    Meaning { ends: Ends::ReachableOrActor, reach: Reach::Anywhere, ..plain }
 }
 
 fn created<'a>(ipc: Ipc, leaves: fn(i32) -> Leaves<'a>) -> Leaves<'a> {
