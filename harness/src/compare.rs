@@ -113,25 +113,35 @@ impl Comparison {
     }
 }
 
+/// Why there is nothing to compare, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "said by the messages")]
+pub enum Error {
+    #[error(
+        "the reports have no kernel in common: the base has {base}, the new one {new}; choose with FILE#KERNEL"
+    )]
+    NoCommonKernel { base: String, new: String },
+    #[error("the reports have no runtime in common, or one of them has no result at all")]
+    NoCommonRuntime,
+    #[error("the report has no kernel `{kernel}`: {help}")]
+    NoSuchKernel { kernel: String, help: String },
+}
+
 /// Compares two reports. Kernels are paired by name; where each report has exactly one they are paired whatever their names,
 /// and so are runtimes.
 ///
 /// # Errors
 /// Reports that have no kernel or no runtime in common.
-pub fn compare(base: &Run, new: &Run) -> Result<Comparison, String> {
+pub fn compare(base: &Run, new: &Run) -> Result<Comparison, Error> {
     let (base, new) = (&base.plain(), &new.plain());
     let kernels = pairs::of(&pairs::kernels(base), &pairs::kernels(new));
     if kernels.both.is_empty() {
         let names = |run| pairs::kernels(run).join(", ");
-        return Err(format!(
-            "the reports have no kernel in common: the base has {}, the new one {}; choose with FILE#KERNEL",
-            names(base),
-            names(new)
-        ));
+        return Err(Error::NoCommonKernel { base: names(base), new: names(new) });
     }
     let runtimes = pairs::of(&pairs::runtimes(base), &pairs::runtimes(new));
     if runtimes.both.is_empty() {
-        return Err("the reports have no runtime in common, or one of them has no result at all".into());
+        return Err(Error::NoCommonRuntime);
     }
     let mut pairs = Vec::new();
     for (base_kernel, new_kernel) in &kernels.both {
@@ -157,11 +167,11 @@ pub fn compare(base: &Run, new: &Run) -> Result<Comparison, String> {
 ///
 /// # Errors
 /// A kernel that is not in the report.
-pub fn only(mut run: Run, kernel: &str) -> Result<Run, String> {
+pub fn only(mut run: Run, kernel: &str) -> Result<Run, Error> {
     let names = pairs::kernels(&run);
     if !names.contains(&kernel) {
         let help = crate::diagnostic::suggest(kernel, "kernel", &names);
-        return Err(format!("the report has no kernel `{kernel}`: {help}"));
+        return Err(Error::NoSuchKernel { kernel: kernel.to_owned(), help });
     }
     run.kernels.retain(|other| other.name == kernel);
     run.results.retain(|result| result.kernel == kernel);

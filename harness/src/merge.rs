@@ -1,7 +1,9 @@
 //! Several reports as one: the shards of a run, the kernels of a fleet, or both. What does not add up is told, never guessed.
 
+mod error;
 mod jobs;
 
+pub use error::Error;
 pub use jobs::{Job, stand_in};
 
 use std::collections::BTreeMap;
@@ -22,8 +24,8 @@ pub struct Part {
 ///
 /// # Errors
 /// What does not add up, and in which files.
-pub fn merge(parts: &[Part]) -> Result<Run, String> {
-    let [first, rest @ ..] = parts else { return Err("there is no report to merge".into()) };
+pub fn merge(parts: &[Part]) -> Result<Run, Error> {
+    let [first, rest @ ..] = parts else { return Err(Error::NoReport) };
     for other in rest {
         same_version(first, other)?;
         same_scenarios(first, other)?;
@@ -47,29 +49,30 @@ pub fn merge(parts: &[Part]) -> Result<Run, String> {
     })
 }
 
-fn same_version(a: &Part, b: &Part) -> Result<(), String> {
+fn files(a: &Part, b: &Part) -> [String; 2] {
+    [a.file.clone(), b.file.clone()]
+}
+
+fn same_version(a: &Part, b: &Part) -> Result<(), Error> {
     if a.run.nsproof == b.run.nsproof {
         return Ok(());
     }
-    let of = |part: &Part| format!("{} was written by nsproof {}", part.file, part.run.nsproof);
-    Err(format!("{}, {}: run both with the same one", of(a), of(b)))
+    Err(Error::OfOtherVersions {
+        files: files(a, b),
+        versions: [a.run.nsproof.clone(), b.run.nsproof.clone()],
+    })
 }
 
-fn same_scenarios(a: &Part, b: &Part) -> Result<(), String> {
+fn same_scenarios(a: &Part, b: &Part) -> Result<(), Error> {
     for (one, other) in [(a, b), (b, a)] {
         if let Some(name) = one.run.scenarios.keys().find(|name| !other.run.scenarios.contains_key(*name)) {
-            return Err(format!(
-                "{} is of the scenario {name}, {} is not: run both with the same filters and files",
-                one.file, other.file
-            ));
+            let [with, without] = files(one, other);
+            return Err(Error::OfOtherScenarios { scenario: name.clone(), with, without });
         }
     }
     let differs = |name: &&String| a.run.scenarios[*name].text != b.run.scenarios[*name].text;
     match a.run.scenarios.keys().find(differs) {
-        Some(name) => Err(format!(
-            "the scenario {name} is another one in {} than in {}: run both from the same commit",
-            b.file, a.file
-        )),
+        Some(name) => Err(Error::OtherText { scenario: name.clone(), files: files(a, b) }),
         None => Ok(()),
     }
 }
@@ -86,37 +89,29 @@ fn kernel_names(parts: &[Part]) -> Vec<&str> {
 }
 
 /// `parts`: those that have the kernel; at least one.
-fn all_shards(kernel: &str, parts: &[&Part]) -> Result<(), String> {
+fn all_shards(kernel: &str, parts: &[&Part]) -> Result<(), Error> {
     let total = parts[0].run.shard.total();
-    let mut files: BTreeMap<usize, &str> = BTreeMap::new();
+    let mut found: BTreeMap<usize, &Part> = BTreeMap::new();
+    let kernel = kernel.to_owned();
     for part in parts {
         let shard = part.run.shard;
         if shard.total() != total {
-            let (first, other) = (parts[0], part);
-            return Err(format!(
-                "{kernel}: {} is shard {}, {} is shard {shard}: split it into the same number everywhere",
-                first.file, first.run.shard, other.file
-            ));
+            let (files, shards) = (files(parts[0], part), [parts[0].run.shard, shard]);
+            return Err(Error::SplitOtherwise { kernel, files, shards });
         }
-        if let Some(other) = files.insert(shard.index(), &part.file) {
-            return Err(format!("{kernel}: shard {shard} is in {other} and in {}: give it once", part.file));
+        if let Some(other) = found.insert(shard.index(), part) {
+            return Err(Error::ShardTwice { kernel, shard, files: files(other, part) });
         }
     }
     let missing: Vec<String> = (1..=total)
-        .filter(|index| !files.contains_key(index))
+        .filter(|index| !found.contains_key(index))
         .map(|index| format!("{index}/{total}"))
         .collect();
-    match &missing[..] {
-        [] => Ok(()),
-        [one] => Err(format!("{kernel}: shard {one} is missing: give its report too")),
-        several => {
-            Err(format!("{kernel}: shards {} are missing: give their reports too", several.join(", ")))
-        }
-    }
+    if missing.is_empty() { Ok(()) } else { Err(Error::MissingShards { kernel, missing }) }
 }
 
 /// What its shards say of a kernel; of the times, the slowest shard's.
-fn kernel(name: &str, parts: &[&Part]) -> Result<Kernel, String> {
+fn kernel(name: &str, parts: &[&Part]) -> Result<Kernel, Error> {
     let kernels = parts.iter().flat_map(|part| part.run.kernels.iter().map(|kernel| (&*part.file, kernel)));
     let all: Vec<(&str, &Kernel)> = kernels.filter(|(_, kernel)| kernel.name == name).collect();
     let booted: Vec<_> = all.iter().filter(|(_, kernel)| !kernel.release.is_empty()).collect();
@@ -125,10 +120,11 @@ fn kernel(name: &str, parts: &[&Part]) -> Result<Kernel, String> {
         return Ok(all.first().expect("the names are those of the parts").1.clone());
     };
     match booted.iter().find(|(_, kernel)| kernel.release != first.release) {
-        Some((other, kernel)) => Err(format!(
-            "{name} is {} in {file}, and {} in {other}: run all shards on the same kernel",
-            first.release, kernel.release
-        )),
+        Some((other, kernel)) => Err(Error::OtherReleases {
+            kernel: name.to_owned(),
+            files: [(*file).to_owned(), (*other).to_owned()],
+            releases: [first.release.clone(), kernel.release.clone()],
+        }),
         None => Ok(together(&booted.iter().map(|(_, kernel)| *kernel).collect::<Vec<_>>())),
     }
 }
@@ -158,24 +154,24 @@ fn together(kernels: &[&Kernel]) -> Kernel {
 }
 
 /// By kernel, runtime and scenario: every one, and each once.
-fn results(parts: &[Part], kernels: &[Kernel]) -> Result<Vec<Outcome>, String> {
+fn results(parts: &[Part], kernels: &[Kernel]) -> Result<Vec<Outcome>, Error> {
     let mut found: BTreeMap<(usize, &str, &str), (&Part, &Outcome)> = BTreeMap::new();
     for part in parts {
         for result in &part.run.results {
             let position = kernels.iter().position(|kernel| kernel.name == result.kernel);
-            let kernel = position
-                .ok_or_else(|| format!("{}: {} is not among its kernels", part.file, result.kernel))?;
+            let kernel = position.ok_or_else(|| Error::UnknownKernel {
+                file: part.file.clone(),
+                kernel: result.kernel.clone(),
+            })?;
             let key = (kernel, result.runtime.as_str(), result.scenario.as_str());
             if let Some((other, _)) = found.insert(key, (part, result)) {
-                return Err(format!(
-                    "{} on {} has a result in {} and in {}: these are no shards of one run",
-                    result.scenario, result.kernel, other.file, part.file
-                ));
+                let Outcome { scenario, kernel, .. } = result.clone();
+                return Err(Error::ResultTwice { scenario, kernel, files: files(other, part) });
             }
         }
     }
     if found.is_empty() {
-        return Err("there is no result in any of these reports".into());
+        return Err(Error::NoResult);
     }
     let mut runtimes: Vec<&str> = found.keys().map(|(_, runtime, _)| *runtime).collect();
     runtimes.sort_unstable();
@@ -186,7 +182,8 @@ fn results(parts: &[Part], kernels: &[Kernel]) -> Result<Vec<Outcome>, String> {
             .flat_map(|runtime| parts[0].run.scenarios.keys().map(move |name| (*runtime, name)))
         {
             if !found.contains_key(&(number, runtime, scenario.as_str())) {
-                return Err(format!("{scenario} on {} has no result in any of these reports", kernel.name));
+                let (scenario, kernel) = (scenario.clone(), kernel.name.clone());
+                return Err(Error::MissingResult { scenario, kernel });
             }
         }
     }

@@ -13,6 +13,7 @@ use sys::process::{self, Status};
 use sys::{Signal, errno_name, signal};
 
 use super::child::ended;
+use super::inheritable;
 use super::integrity::Integrity;
 use super::link::{Link, Lost};
 use super::no_reply::{NoReply, NotBuilt};
@@ -335,7 +336,7 @@ fn acting(who: &str, process: Process, link: Link, integrity: &Integrity) -> Act
 fn host(who: &str, user: Option<u32>, integrity: &Integrity) -> io::Result<ActorProcess> {
     let (link, stdio) = Link::new()?;
     let args = ARGUMENTS.map(|text| CString::new(text).expect("a literal without a zero"));
-    let pid = process::spawn(integrity.program()?.as_fd(), &args, &stdio, user)?;
+    let pid = process::spawn(integrity.program()?.as_fd(), &args, &stdio, &[inheritable::HIGH], user)?;
     Ok(acting(who, Process::Host(HostProcess { pid, ended: None }), link, integrity))
 }
 

@@ -9,7 +9,9 @@ use sys::descriptor;
 
 /// The first after the standard ones, which a runtime that counts wrong leaves open, and one far above: it may close a few
 /// low ones, or none but those that it knows.
-const NUMBERS: [i32; 3] = [3, 4, 100];
+const NUMBERS: [i32; 3] = [3, 4, HIGH];
+/// The one that the host's probe has: what a step there opens gets the numbers from 3 on, as in any program.
+pub(super) const HIGH: i32 = 100;
 
 pub(super) struct Inheritable([OwnedFd; NUMBERS.len()]);
 

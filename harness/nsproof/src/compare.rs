@@ -25,7 +25,10 @@ fn markdown_place(text: &str) -> Result<Place, String> {
 }
 
 pub(crate) fn run(args: &Args) -> Done {
-    let told = side(&args.base).and_then(|base| compare(&base, &side(&args.new)?));
+    let told = side(&args.base).and_then(|base| {
+        let new = side(&args.new)?;
+        compare(&base, &new).map_err(|error| error.to_string())
+    });
     let comparison = told.map_err(usage)?;
     print(args.report.iter(), |colour| terminal(&comparison, colour))?;
     if let Some(place) = &args.report {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Part;
+use super::{Error, Part};
 use crate::judge::judge;
 use crate::report::{Kernel, Outcome, Run, Totals};
 use crate::scenario;
@@ -25,7 +25,7 @@ pub struct Job {
 ///
 /// # Errors
 /// A scenario of the other parts that cannot be read any more.
-pub fn stand_in(parts: &mut Vec<Part>, jobs: &[Job]) -> Result<(), String> {
+pub fn stand_in(parts: &mut Vec<Part>, jobs: &[Job]) -> Result<(), Error> {
     let gave = |parts: &[Part], job: &Job| {
         let of_kernel = |part: &Part| part.run.kernels.iter().any(|kernel| kernel.name == job.kernel);
         parts.iter().any(|part| part.run.shard == job.shard && of_kernel(part))
@@ -39,8 +39,8 @@ pub fn stand_in(parts: &mut Vec<Part>, jobs: &[Job]) -> Result<(), String> {
 }
 
 /// All that no part tells of the job's kernel: of several jobs that are lost, the first takes it.
-fn lost(parts: &[Part], job: &Job) -> Result<Part, String> {
-    let first = parts.first().ok_or("there is no report to merge")?;
+fn lost(parts: &[Part], job: &Job) -> Result<Part, Error> {
+    let first = parts.first().ok_or(Error::NoReport)?;
     let reason = format!("the job {} gave no report", job.name);
     let mut evidence = Evidence::default();
     evidence.lose(&reason);
@@ -51,7 +51,7 @@ fn lost(parts: &[Part], job: &Job) -> Result<Part, String> {
     let mut results = Vec::new();
     for (name, source) in &first.run.scenarios {
         let scenario = scenario::parse(name, &source.file, &source.text)
-            .map_err(|_| format!("{}: this nsproof does not read its scenario {name}", first.file))?;
+            .map_err(|_| Error::UnreadableScenario { file: first.file.clone(), scenario: name.clone() })?;
         let is_told = |runtime: &str| {
             told().any(|it| it.kernel == job.kernel && it.runtime == runtime && it.scenario == *name)
         };

@@ -29,7 +29,7 @@ fn part(file: &str, kernels: &[&str], shard: &str) -> Part {
 }
 
 fn told(parts: &[Part]) -> String {
-    merge(parts).unwrap_err()
+    merge(parts).unwrap_err().to_string()
 }
 
 #[test]

@@ -122,7 +122,7 @@ pub fn execute_descriptor(program: BorrowedFd<'_>, args: &[CString], env: &[CStr
 }
 
 /// A child of this process, with no namespaces of its own, that executes the program open as `program` with this input, output
-/// and error, as this user and group alone if one is given, and without an environment. Its id. One whose program cannot be
+/// and error and with the descriptors `kept`, as this user and group alone if one is given, and without an environment. Its id. One whose program cannot be
 /// executed exits with 127.
 ///
 /// The caller must have one thread, as for [`clone`], and `stdio` numbers above 2.
@@ -130,10 +130,13 @@ pub fn spawn(
     program: BorrowedFd<'_>,
     args: &[CString],
     stdio: &[OwnedFd; 3],
+    kept: &[RawFd],
     user: Option<u32>,
 ) -> Result<i32> {
     let begin = || -> Result<()> {
         descriptor::set_standard(stdio)?;
+        descriptor::close_on_exec_from(3)?;
+        kept.iter().try_for_each(|&fd| descriptor::set_inheritable(fd, true))?;
         if let Some(id) = user {
             credentials::set_groups(&[])?;
             credentials::set_group(id)?;

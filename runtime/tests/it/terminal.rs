@@ -27,8 +27,10 @@ impl Session {
     fn start_in(shell: &str, script: &str) -> Session {
         let Pair { master, slave } = Pair::open().unwrap();
         resize(&master, 33, 99);
-        let mut session = Command::new("setsid");
-        session.args(["--ctty", "--wait", shell, "-c", script]).env("NSRUN", nsrun());
+        // Whoever runs the tests may ignore what a terminal sends, as under nohup(1).
+        let mut session = Command::new("env");
+        session.args(["--default-signal=HUP,INT,QUIT", "setsid", "--ctty", "--wait", shell, "-c", script]);
+        session.env("NSRUN", nsrun());
         session.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
         let shell = session.spawn().unwrap();
         Session { shell, master: master.into(), shown: String::new() }
