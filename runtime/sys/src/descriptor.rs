@@ -19,16 +19,19 @@ const fn standard(number: RawFd) -> BorrowedFd<'static> {
 
 /// Marks every descriptor from `first` on as closed by execve(2).
 pub fn close_on_exec_from(first: RawFd) -> Result<()> {
-    let flags = libc::CLOSE_RANGE_CLOEXEC;
-    // SAFETY: three numbers are passed, no pointer; no descriptor is closed yet, so no owner is surprised.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
-    match Errno::result(result) {
+    match range(first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC) {
         // ENOSYS before Linux 5.9, EINVAL before 5.11, which brought the flag.
         Err(Errno::ENOSYS | Errno::EINVAL) => {
             each_open(|fd| if fd >= first { set_inheritable(fd, false) } else { Ok(()) })
         }
-        other => other.map(drop),
+        other => other,
     }
+}
+
+/// close_range(2)
+fn range(first: RawFd, last: RawFd, flags: u32) -> Result<()> {
+    // SAFETY: three numbers are passed, no pointer; what is closed is in the callers' contracts.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
 }
 
 fn each_open(mut act: impl FnMut(RawFd) -> Result<()>) -> Result<()> {
@@ -76,18 +79,32 @@ pub fn set_standard(stdio: &[OwnedFd; 3]) -> Result<()> {
 
 /// Closes every descriptor from `first` on. For a process that uses none of them any more and never drops their owners.
 pub fn close_from(first: RawFd) -> Result<()> {
-    // SAFETY: three numbers are passed, no pointer. The caller's contract is that no owner is used or dropped afterwards.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
-    match Errno::result(result) {
-        Err(Errno::ENOSYS) => each_open(|fd| if fd >= first { close(fd) } else { Ok(()) }),
-        other => other.map(drop),
-    }
+    close_from_but(first, &BTreeSet::new())
 }
 
 /// Closes every descriptor that is neither a standard one nor in `kept`: what a caller left open. For a program that has opened
 /// nothing yet.
 pub fn close_inherited(kept: &BTreeSet<RawFd>) -> Result<()> {
-    each_open(|fd| if fd < 3 || kept.contains(&fd) { Ok(()) } else { close(fd) })
+    close_from_but(3, kept)
+}
+
+fn close_from_but(least: RawFd, kept: &BTreeSet<RawFd>) -> Result<()> {
+    let closed = |fd: RawFd| fd >= least && !kept.contains(&fd);
+    let one_by_one = || each_open(|fd| if closed(fd) { close(fd) } else { Ok(()) });
+    let mut first = least;
+    for &fd in kept.range(least..) {
+        if fd > first {
+            match range(first, fd - 1, 0) {
+                Err(Errno::ENOSYS) => return one_by_one(),
+                other => other?,
+            }
+        }
+        first = fd + 1;
+    }
+    match range(first, RawFd::MAX, 0) {
+        Err(Errno::ENOSYS) => one_by_one(),
+        other => other,
+    }
 }
 
 fn close(fd: RawFd) -> Result<()> {

@@ -121,9 +121,9 @@ pub fn execute_descriptor(program: BorrowedFd<'_>, args: &[CString], env: &[CStr
     }
 }
 
-/// A child of this process, with no namespaces of its own, that executes the program open as `program` with this input, output
-/// and error and with the descriptors `kept`, as this user and group alone if one is given, and without an environment. Its id. One whose program cannot be
-/// executed exits with 127.
+/// A child of this process, with no namespaces of its own, that executes the program open as `program`: with this input,
+/// output and error, with the descriptors `kept`, as this user and group alone if one is given, and without an environment. Its
+/// id. One whose program cannot be executed exits with 127.
 ///
 /// The caller must have one thread, as for [`clone`], and `stdio` numbers above 2.
 pub fn spawn(

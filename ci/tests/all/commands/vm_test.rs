@@ -52,23 +52,12 @@ impl Ran {
 
 #[test]
 fn who_covers_proc_does_not_choose_the_next_probe() {
-    let folder = TempDir::new().unwrap();
-    let scenario = folder.path().join("covered.toml");
-    std::fs::write(&scenario, include_str!("../../scenarios/covered-proc.toml")).unwrap();
-    vm_test(&[scenario.to_str().unwrap()]).assert(0, &["1 pass"]);
+    vm_test(&[&fixture("covered-proc")]).assert(0, &["1 pass"]);
 }
 
 #[test]
 fn a_program_that_crashes_is_no_fault_of_the_kernel() {
-    let folder = TempDir::new().unwrap();
-    let scenario = folder.path().join("crash.toml");
-    // CLONE_VM: two processes return on one stack.
-    let text = "about = \"x\"\ncovers = []\n[[step]]\nin = \"host\"\n\
-                do = { syscall = { name = \"clone\", args = [0x100, 0, 0, 0, 0] } }\n";
-    std::fs::write(&scenario, text).unwrap();
-    let ran = vm_test(&[scenario.to_str().unwrap()]);
-    let told = &ran.report()["results"][0];
-    assert!(!told.to_string().contains("ip:"), "{told:#}");
+    vm_test(&[&fixture("program-crashes")]).assert(0, &["1 pass"]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub struct Meaning<'a> {
 pub enum Reach {
     /// To what is told of it here.
     Told,
-    /// To settings of the machine that nobody looks at afterwards: a sysctl, a device's addresses.
+    /// To settings of the machine that nobody looks at afterwards: whether a device is up, its addresses.
     Machine,
     /// As far as its actor's rights go, to the memory of processes as well.
     Anywhere,
